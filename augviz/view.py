@@ -1,0 +1,126 @@
+"""The one idea: any part of the augmented image at any scale, of one draw made at full size, from the original's pixels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyvips
+
+from augviz import catalog, scale
+from augviz.engine import Drawn, Firing
+from augviz.images import tile_cached
+from augviz.model import Header, Truth
+from augviz.scale import Grid, Stage
+
+SUPERSAMPLING = {"quick": 1, "fine": 2}
+"""How many times finer than the view a quality works before it shrinks."""
+
+Base = Callable[[int, int], pyvips.Image]
+"""Gives the pipeline's input at exactly (width, height)."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A picture of the whole result.
+
+    Attributes:
+        image: width x height as asked, lazy; the result's own bands and format.
+        scale: full-size result pixels per view pixel, at least 1.
+        truth: how true it is.
+        reasons: why it is no truer, one sentence each; empty for exact views.
+    """
+
+    image: pyvips.Image
+    scale: float
+    truth: Truth
+    reasons: tuple[str, ...]
+
+
+def grids(drawn: Drawn, firings: tuple[Firing, ...], s: float) -> list[Grid]:
+    """The grid before each firing, and that after the last one.
+
+    `s` holds for the last grid. Steps that enlarge or shrink things keep the detail equal on both sides: a stage whose
+    content is later shrunk to a half is worked at half the resolution. No grid is finer than full size.
+    """
+    shapes: list[Header] = [drawn.draw.source, *(f.after for f in firings)]
+    zooms = [1.0]
+    for firing in firings:
+        zooms.append(zooms[-1] * scale.magnification(firing))
+    return [_grid(shape, max(1.0, s * zoom / zooms[-1])) for shape, zoom in zip(shapes, zooms, strict=True)]
+
+
+def _grid(shape: Header, s: float) -> Grid:
+    return Grid(shape.width, shape.height, max(1, round(shape.width / s)), max(1, round(shape.height / s)))
+
+
+def default_scale(source: Header, max_side: int) -> float:
+    """The scale at which the source fits `max_side` pixels, never below 1."""
+    return max(1.0, max(source.width, source.height) / max_side)
+
+
+def replayed(base: Base, drawn: Drawn, firings: tuple[Firing, ...], s: float) -> pyvips.Image:
+    """The result of `firings` worked at scale `s` throughout, on its own grid."""
+    stages = grids(drawn, firings, s)
+    image = base(stages[0].width, stages[0].height)
+    for number, firing in enumerate(firings):
+        mean = _mean_before(base, drawn, firings[:number], s)
+        image = scale.scaled(image, Stage(firing, stages[number], stages[number + 1], mean))
+    return image
+
+
+def _mean_before(base: Base, drawn: Drawn, firings: tuple[Firing, ...], s: float) -> Callable[[], float]:
+    """The mean of what goes into a step, from a view of at most 512 pixels: what the library would average in full."""
+
+    def mean() -> float:
+        shape = firings[-1].after if firings else drawn.draw.source
+        return float(replayed(base, drawn, firings, max(s, default_scale(shape, 512))).avg())
+
+    return mean
+
+
+def whole(base: Base, drawn: Drawn, s: float, quality: str, firings: tuple[Firing, ...] | None = None) -> View:
+    """The whole result, max(1, round(side / s)) pixels a side.
+
+    Args:
+        base: the pipeline's input.
+        s: full-size result pixels per view pixel, at least 1.
+        quality: "quick", or "fine" for twice the resolution shrunk by two.
+        firings: a prefix of the draw's firings, for the picture after some step; all of them by default.
+    """
+    firings = drawn.firings if firings is None else firings
+    working = max(1.0, s / SUPERSAMPLING[quality])
+    image = replayed(base, drawn, firings, working)
+    shape = firings[-1].after if firings else drawn.draw.source
+    target = _grid(shape, s)
+    shown = shrunk(image, target.width, target.height)
+    truth, reasons = truth_of(firings, s)
+    return View(shown, s, truth, reasons)
+
+
+def shrunk(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
+    """`image` at exactly width x height, by lanczos3, behind a tile cache: without it a shrink would work turned images over and over."""
+    if (image.width, image.height) == (width, height):
+        return image
+    return tile_cached(image).resize(width / image.width, vscale=height / image.height, kernel="lanczos3")
+
+
+def truth_of(firings: tuple[Firing, ...], s: float) -> tuple[Truth, tuple[str, ...]]:
+    """The least true of what was applied, and why."""
+    if s <= 1:
+        return Truth.EXACT, ()
+    worst, reasons = Truth.TO_SCALE, []
+    for firing in firings:
+        truth = catalog.transform(firing.name).truth
+        if truth in (Truth.STATISTICAL, Truth.NOT_TO_SCALE):
+            reasons.append(f"{firing.name}: same statistics as at full size, not the same pixels.")
+            worst = max(worst, truth, key=lambda t: t.rank)
+    return worst, tuple(reasons)
+
+
+def fitted_scale(drawn: Drawn, max_side: int, firings: tuple[Firing, ...] | None = None) -> float:
+    """The scale at which the result (or the image after some step) fits `max_side` pixels, never below 1."""
+    firings = drawn.firings if firings is None else firings
+    shape = firings[-1].after if firings else drawn.draw.source
+    return max(1.0, math.ceil(max(shape.width, shape.height) * 1000 / max_side) / 1000)
