@@ -1,0 +1,137 @@
+"""Long work: one fresh child process each, with progress, limits, and a cancel that really ends it.
+
+A job runs at low priority with few libvips threads, so that previews stay quick beside it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, wait
+from typing import Any, Literal
+
+from augviz.child import Answer, Call, Child
+from augviz.errors import Cancelled, WorkerError
+
+State = Literal["running", "done", "failed", "cancelled"]
+
+NICE = 10
+CANCEL_SECONDS = 1.0
+"""A cancelled job that has not stopped by itself is killed after this long."""
+
+MAX_RUNNING = 4
+MAX_KEPT = 100
+"""Finished jobs that can still be asked for their result; the oldest go first."""
+
+
+class Job:
+    """One piece of long work. Made by `start_job`.
+
+    Attributes:
+        id: unguessable; `find_job` finds the job by it.
+        function: name of the worker function.
+    """
+
+    def __init__(self, child: Child, call: Call) -> None:
+        self.id = secrets.token_urlsafe(12)
+        self.function = call.function
+        self._child = child
+        self._call = call
+        self._thread = threading.Thread(target=self._follow, daemon=True, name="augviz-job")
+        self._thread.start()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the child, for the tests and for people with a process list."""
+        return self._child.pid
+
+    @property
+    def progress(self) -> tuple[float | None, str]:
+        """How far it is: a fraction in [0, 1] or None where unknown, and the stage in words."""
+        return self._call.progress
+
+    @property
+    def state(self) -> State:
+        """`cancelled` is said as soon as it was asked for; the process then ends within `CANCEL_SECONDS`."""
+        future = self._call.future
+        if not future.done():
+            return "running"
+        error = future.exception()
+        if error is None:
+            return "done"
+        return "cancelled" if isinstance(error, Cancelled) else "failed"
+
+    @property
+    def error(self) -> BaseException | None:
+        """What went wrong, None while it runs and when it is done."""
+        return self._call.future.exception() if self._call.future.done() else None
+
+    def result(self) -> Answer:
+        """Wait for the answer. Raises as `Child.ask` does."""
+        return self._call.future.result()
+
+    def wait(self, seconds: float) -> State:
+        """Wait until it has ended, at most `seconds`; returns the state."""
+        wait([self._call.future], timeout=seconds, return_when=FIRST_COMPLETED)
+        return self.state
+
+    def cancel(self) -> None:
+        """Have it stop; its process is gone within `CANCEL_SECONDS`."""
+        self._call.give_up(CANCEL_SECONDS)
+        if self._call.child is None:  # it is still importing
+            self._child.end()
+
+    def _follow(self) -> None:
+        try:
+            outcome: Answer | BaseException = self._child.ask(self._call)
+        except Exception as error:  # noqa: BLE001 - raised where the result is asked
+            outcome = error
+        self._child.end()
+        self._call.settle(outcome)
+
+
+_jobs: OrderedDict[str, Job] = OrderedDict()
+_lock = threading.Lock()
+
+
+def start_job(
+    function: str,
+    args: Mapping[str, Any],
+    *,
+    seconds: float,
+    memory_bytes: int,
+    threads: int = 1,
+    nice: int = NICE,
+    tasks: str = "augviz.tasks",
+) -> Job:
+    """Run a worker function in a fresh process.
+
+    Args:
+        seconds: time limit.
+        memory_bytes: limit of the process's address space, 0 is none.
+        threads: libvips' threads.
+
+    Raises:
+        WorkerError: too many jobs are running, or the system has no room for another process.
+    """
+    with _lock:
+        running = sum(job.state == "running" for job in _jobs.values())
+        if running >= MAX_RUNNING:
+            raise WorkerError(f"{running} jobs are running, which is the limit; wait for one of them or cancel it.")
+        try:
+            child = Child(tasks=tasks, memory_bytes=memory_bytes, nice=nice, threads=threads)
+        except OSError as error:
+            raise WorkerError(f"{function}: a process for it cannot be started: {error.strerror}.") from error
+        job = Job(child, Call(1, function, args, seconds, wants_progress=True))
+        _jobs[job.id] = job
+        for old in [old for old in _jobs.values() if old.state != "running"][:-MAX_KEPT]:
+            del _jobs[old.id]
+    return job
+
+
+def find_job(job_id: str) -> Job | None:
+    """The job with this id, None if there is none or it has been forgotten."""
+    with _lock:
+        return _jobs.get(job_id)

@@ -1,0 +1,255 @@
+"""The pool of worker processes, from the server's side. Names worker functions by string; imports no pixels.
+
+Two lanes: "render" makes pixels, "desk" answers what needs headers only (describe, draw), so that a page never waits
+behind a picture. The latest wins: a request is dropped from the queue when a newer one with the same session and topic
+comes, and one that is being computed is told to stop; only a time limit ends a process, whose caches and imports would
+go with it. A crash costs the one request its answer and the pool one process, which is replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from augviz.child import Answer, Call, Child, WorkerBug
+from augviz.errors import WorkerError
+
+__all__ = ["MAX_QUEUED", "Answer", "Pool", "WorkerBug", "get_pool"]
+
+MAX_QUEUED = 256
+"""Requests that may wait in a lane. Beyond it a new one is refused: it would be answered when nobody looks any more."""
+
+
+@dataclass(eq=False, slots=True)
+class _Slot:
+    """The place of one worker: its thread here, its present process, and what that is doing."""
+
+    thread: threading.Thread | None = None
+    child: Child | None = None
+    call: Call | None = None
+
+
+@dataclass(eq=False, slots=True)
+class _Lane:
+    slots: list[_Slot]
+    arrived: threading.Condition
+    threads: int
+    waiting: deque[Call] = field(default_factory=deque)
+
+
+class Pool:
+    """Worker processes that answer requests, each started when its lane gets its first.
+
+    Args:
+        render_workers: processes that make pixels; the desk has one more.
+        seconds: time limit of a request that names none.
+        memory_bytes: limit of each process's address space, 0 is none.
+        tasks: module that holds the functions.
+        threads: libvips' threads in each process.
+    """
+
+    def __init__(
+        self,
+        *,
+        render_workers: int,
+        seconds: float,
+        memory_bytes: int = 0,
+        tasks: str = "augviz.tasks",
+        threads: int = 2,
+    ) -> None:
+        self._seconds = seconds
+        self._memory_bytes = memory_bytes
+        self._tasks = tasks
+        self._lock = threading.Lock()  # guards queues, slots and `_closed`; never held while a process is waited for
+        self._numbers = itertools.count(1)
+        self._closed = False
+        self._lanes = {
+            "render": _Lane([_Slot() for _ in range(render_workers)], threading.Condition(self._lock), threads),
+            "desk": _Lane([_Slot()], threading.Condition(self._lock), 1),
+        }
+        atexit.register(self.close)
+
+    def submit(
+        self,
+        function: str,
+        args: Mapping[str, Any],
+        *,
+        lane: str = "render",
+        session: str = "",
+        topic: str = "",
+        seconds: float | None = None,
+    ) -> Future[Answer]:
+        """Put a request in the queue. With a session and a topic it takes the place of an older one with the same.
+
+        Raises WorkerError if the queue is full. The future raises what `Child.ask` does; only `cancel` cancels it.
+        """
+        limit = self._seconds if seconds is None else seconds
+        call = Call(next(self._numbers), function, args, limit, (session, topic) if session and topic else None)
+        with self._lock:
+            if self._closed:
+                raise WorkerError("The workers have been closed.")
+            place = self._lanes[lane]
+            older = self._take(lambda other: call.topic is not None and other.topic == call.topic)
+            if len(place.waiting) >= MAX_QUEUED:
+                raise WorkerError(
+                    f"The server is busy: {MAX_QUEUED} requests are waiting, which is the limit; try again in a moment."
+                )
+            place.waiting.append(call)
+            place.arrived.notify()
+            self._start_threads(place)
+        for old in older:
+            old.give_up()
+        return call.future
+
+    def call(self, function: str, args: Mapping[str, Any], **options: Any) -> Answer:
+        """Submit and wait for the answer; options as in `submit`."""
+        return self.submit(function, args, **options).result()
+
+    async def acall(self, function: str, args: Mapping[str, Any], **options: Any) -> Answer:
+        """Submit and await the answer; a cancelled waiter cancels the request."""
+        future = self.submit(function, args, **options)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            self.cancel(future)
+            raise
+
+    def cancel(self, future: Future[Answer]) -> None:
+        """Give a request up: take it from the queue, or tell its worker to stop. The future raises Cancelled."""
+        with self._lock:
+            found = self._take(lambda call: call.future is future)
+        for call in found:
+            call.give_up()
+
+    def warm(self) -> None:
+        """Start every process now, so that no first request waits for imports. Returns at once."""
+        with self._lock:
+            for lane in self._lanes.values():
+                self._start_threads(lane)
+
+    def pids(self) -> dict[str, list[int]]:
+        """Process ids of the living workers by lane."""
+        with self._lock:
+            return {name: [child.pid for child in _children(lane)] for name, lane in self._lanes.items()}
+
+    def memory(self) -> dict[int, int | None]:
+        """Resident bytes of each living worker by process id; None where the system does not tell."""
+        with self._lock:
+            children = [child for lane in self._lanes.values() for child in _children(lane)]
+        return {child.pid: child.resident_bytes() for child in children}
+
+    def close(self) -> None:
+        """End every process; requests that wait are given up."""
+        with self._lock:
+            self._closed = True
+            calls = self._take(lambda call: True)
+            children = [child for lane in self._lanes.values() for child in _children(lane)]
+            threads = [s.thread for lane in self._lanes.values() for s in lane.slots if s.thread is not None]
+            for lane in self._lanes.values():
+                lane.arrived.notify_all()
+        for call in calls:
+            call.give_up()
+        for child in children:
+            child.end()
+        for thread in threads:
+            thread.join(timeout=5)
+        atexit.unregister(self.close)
+
+    def _start_threads(self, lane: _Lane) -> None:
+        for slot in lane.slots:
+            if slot.thread is None:
+                slot.thread = threading.Thread(target=self._serve, args=(lane, slot), daemon=True, name="augviz-worker")
+                slot.thread.start()
+
+    def _serve(self, lane: _Lane, slot: _Slot) -> None:
+        """The thread of one worker: take a request, have it answered, replace the process if it ended."""
+        self._start_child(lane, slot)
+        while (call := self._next(lane, slot)) is not None:
+            try:
+                call.settle(self._answer(lane, slot, call))
+            except Exception as error:  # noqa: BLE001 - raised where the future is asked; this thread goes on
+                call.settle(error)
+            finally:
+                with self._lock:
+                    slot.call = None
+            if slot.child is not None and not slot.child.is_alive:
+                self._start_child(lane, slot)
+        if slot.child is not None:
+            slot.child.end()
+
+    def _answer(self, lane: _Lane, slot: _Slot, call: Call) -> Answer:
+        if slot.child is None or not slot.child.is_alive:
+            self._start_child(lane, slot)
+        child = slot.child
+        if child is None:
+            raise WorkerError("A worker process cannot be started: the system has no room for another one.")
+        try:
+            child.wait_ready()
+        except WorkerBug:
+            slot.child = None  # it cannot be started as things are: the next request tries again, nobody before
+            raise
+        return child.ask(call)
+
+    def _start_child(self, lane: _Lane, slot: _Slot) -> None:
+        old = slot.child
+        if old is not None:
+            old.end()
+        try:
+            child = Child(tasks=self._tasks, memory_bytes=self._memory_bytes, threads=lane.threads)
+        except OSError:
+            slot.child = None
+            return
+        with self._lock:
+            slot.child = child
+            closed = self._closed
+        if closed:
+            child.end()
+
+    def _next(self, lane: _Lane, slot: _Slot) -> Call | None:
+        with self._lock:
+            while not self._closed:
+                if lane.waiting:
+                    slot.call = lane.waiting.popleft()
+                    return slot.call
+                lane.arrived.wait()
+        return None
+
+    def _take(self, is_meant: Callable[[Call], bool]) -> list[Call]:
+        """Take the meant requests out of the queues; returns them, and those of them that are being computed."""
+        found: list[Call] = []
+        for lane in self._lanes.values():
+            found += [call for call in lane.waiting if is_meant(call)]
+            lane.waiting = deque(call for call in lane.waiting if not is_meant(call))
+            found += [slot.call for slot in lane.slots if slot.call is not None and is_meant(slot.call)]
+        return found
+
+
+def _children(lane: _Lane) -> list[Child]:
+    return [slot.child for slot in lane.slots if slot.child is not None and slot.child.is_alive]
+
+
+_pool: Pool | None = None
+_pool_lock = threading.Lock()
+
+
+def get_pool() -> Pool:
+    """The server's one pool, made from the settings when it is first asked for."""
+    from augviz.settings import get_settings
+
+    global _pool
+    with _pool_lock:
+        if _pool is None:
+            settings = get_settings()
+            _pool = Pool(
+                render_workers=settings.workers,
+                seconds=settings.view_seconds,
+                memory_bytes=settings.worker_memory_bytes,
+            )
+        return _pool
