@@ -48,7 +48,7 @@ def pool() -> Iterator[Pool]:
     made.close()
 
 
-@pytest.fixture()
+@pytest.fixture
 def single() -> Iterator[Pool]:
     """One render worker, so that the order of requests is known."""
     made = Pool(render_workers=1, seconds=60, tasks=TASKS)
@@ -300,7 +300,7 @@ def test_functions_that_cannot_be_imported_are_a_bug_each_time() -> None:
     pool = Pool(render_workers=1, seconds=60, tasks="tests.no_such_module")
     try:
         for _ in range(2):
-            with pytest.raises(WorkerBug, match="No module named 'tests.no_such_module'"):
+            with pytest.raises(WorkerBug, match="No module named"):
                 pool.call("echo", {})
     finally:
         pool.close()
@@ -386,7 +386,7 @@ def test_a_job_tells_the_progress_of_an_evaluation(tmp_path: Path) -> None:
     fraction, text = work.progress
     assert text == "averaging"
     assert fraction is not None
-    assert 0 < fraction <= 1
+    assert 0 <= fraction <= 1
 
 
 @pytest.mark.parametrize("function", ["sleep", "listen", "blur_forever"])
