@@ -147,9 +147,9 @@ def render_docs() -> str:
     lines = [
         "# Settings",
         "",
-        f"Each setting is an environment variable, or a key of a TOML file: `{CONFIG_NAME}` in the folder where the app",
-        f"is started, or the file that `{CONFIG_VARIABLE}` names. The environment wins over the file. A name that is not",
-        "in this table is an error, and so is a value of the wrong kind.",
+        f"Each setting is an environment variable, or a key of a TOML file: `{CONFIG_NAME}` in the folder where the",
+        f"app is started, or the file that `{CONFIG_VARIABLE}` names. The environment wins over the file. A name that",
+        "is not in this table is an error, and so is a value of the wrong kind.",
         "",
         "Sizes may be written as `4 GB`, `500 MB` or `2 GiB`, times as `30 s`, `5 min` or `1 h`, areas as `100 MP`.",
         "Relative folders start from the folder where the app is started, in the file from the folder of the file.",

@@ -1,0 +1,200 @@
+"""Opens image files, after checks that cost no pixels. Nothing else calls a libvips loader.
+
+Importing this module leaves libvips with only the loaders that are offered: everything is blocked, then those are
+unblocked one by one (blocking libvips' own "untrusted" list would still let text matrices in).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# Both are read when libvips first needs them, so they must be set before any of its operations is called. No side may
+# be longer than VIPS_MAX_COORD; VIPS_WARNING, whatever its value, turns libvips' own warnings on stderr off.
+os.environ.setdefault("VIPS_MAX_COORD", "1000000")
+os.environ.setdefault("VIPS_WARNING", "0")
+
+import pyvips
+
+from augviz.errors import ImageError
+from augviz.settings import get_settings
+from augviz.units import bytes_text
+
+# pyvips turns libvips' warnings into log records, which a handler on the root logger would print.
+logging.getLogger("pyvips").propagate = False
+
+OFFERED = {
+    "VipsForeignLoadJpeg": "JPEG",
+    "VipsForeignLoadPng": "PNG",
+    "VipsForeignLoadTiff": "TIFF",
+    "VipsForeignLoadWebp": "WebP",
+    "VipsForeignLoadNsgif": "GIF",
+    "VipsForeignLoadHeif": "HEIF and AVIF",
+    "VipsForeignLoadOpenslide": "OpenSlide's slide formats",
+    "VipsForeignLoadJp2k": "JPEG 2000",
+    "VipsForeignLoadJxl": "JPEG XL",
+}
+"""libvips' class of each loader that is offered where the build has it, and its name for people."""
+
+MAX_PIXELS_PER_BYTE = 100_000
+"""A file that claims more pixels for each of its bytes is refused. Blank images reach about 8,000 (1-bit PNG)."""
+
+_SIGNATURES = (
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"\x89PNG", "PNG"),
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (0, b"II+\0", "TIFF"),
+    (0, b"MM\0+", "TIFF"),
+    (8, b"WEBP", "WebP"),
+    (0, b"GIF8", "GIF"),
+    (4, b"ftyp", "HEIF and AVIF"),
+    (4, b"jP  ", "JPEG 2000"),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (4, b"JXL ", "JPEG XL"),
+    (0, b"%PDF", "PDF"),
+    (0, b"BM", "BMP"),
+    (0, b"8BPS", "Photoshop"),
+    (0, b"\x08\xf2\xa6\xb6", "libvips"),
+    (0, b"\xb6\xa6\xf2\x08", "libvips"),
+    (0, b"\x93NUMPY", "NumPy"),
+    (0, b"PK\x03\x04", "ZIP"),
+)
+"""Where a kind of file has which first bytes; used only to say why a file was not opened."""
+
+
+def _allow_offered_loaders() -> tuple[str, ...]:
+    """Blocks every loader, unblocks the offered ones; the names for people of those that this build has."""
+    pyvips.operation_block_set("VipsForeignLoad", True)
+    present = []
+    for class_name, name in OFFERED.items():
+        if pyvips.type_from_name(class_name) != 0:
+            pyvips.operation_block_set(class_name, False)
+            present.append(name)
+    return tuple(present)
+
+
+PRESENT = _allow_offered_loaders()
+"""Names for people of the loaders that can be used in this process."""
+
+
+def display_name(path: str | os.PathLike[str]) -> str:
+    """What an error calls the file: its name without folders."""
+    return Path(path).name or str(path)
+
+
+def check_file(path: str | os.PathLike[str]) -> os.stat_result:
+    """The file's status. Raises ImageError unless it is a readable file with something in it."""
+    name = display_name(path)
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        raise ImageError(f"{name}: there is no such file.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "its name is not valid"
+        raise ImageError(f"{name}: the file cannot be opened: {reason}.") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise ImageError(f"{name}: this is a folder, not an image.")
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError(f"{name}: this is not a regular file.")
+    if status.st_size == 0:
+        raise ImageError(f"{name}: the file is empty.")
+    if not os.access(path, os.R_OK):
+        raise ImageError(f"{name}: the file cannot be opened: permission denied.")
+    if name.endswith("]"):
+        # libvips takes what stands in brackets at the end of a name for options of the loader.
+        raise ImageError(f"{name}: a file whose name ends with a bracket cannot be opened; rename it.")
+    return status
+
+
+def load(
+    path: str | os.PathLike[str], options: Iterable[tuple[str, Any]] = (), *, access: str = "random"
+) -> pyvips.Image:
+    """The image as `pyvips.Image.new_from_file(path, **options)` gives it, after the header has passed the limits.
+
+    A file that is cut short raises when its pixels are read, where libvips would fill in grey (`fail_on`).
+    `revalidate` because libvips otherwise returns the old image for a file that was rewritten.
+
+    Args:
+        path: an image file.
+        options: of libvips' loader, `("page", 1)`.
+        access: "random", or "sequential" for one pass from top to bottom.
+
+    Raises:
+        ImageError: the file is missing, not an image of an offered kind, damaged, or larger than the limits.
+    """
+    status = check_file(path)
+    name = display_name(path)
+    if pyvips.vips_lib.vips_foreign_find_load(os.fsencode(path)) == pyvips.ffi.NULL:
+        pyvips.vips_lib.vips_error_clear()
+        raise ImageError(f"{name}: {_why_unknown(path)}")
+    with reading(path):
+        image = pyvips.Image.new_from_file(
+            os.fspath(path), access=access, revalidate=True, fail_on="truncated", **dict(options)
+        )
+    _check_limits(name, image, status.st_size)
+    return image
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turns libvips' errors into ImageError while the header or the pixels of `path` are read."""
+    try:
+        yield
+    except pyvips.Error as error:
+        raise ImageError(f"{display_name(path)}: {_reason(error, path)}") from error
+
+
+def read_problem(error: pyvips.Error, path: str | os.PathLike[str]) -> ImageError | None:
+    """The ImageError for an error that a loader raised while a pipeline's pixels were made, None if another made it."""
+    marks = ("VipsJpeg:", "vipspng:", "tiff2vips:", "jpegload:", "pngload:", "tiffload:", "webp", "gifload:", "heif")
+    if any(mark in error.detail for mark in (*marks, "openslide", "jp2k", "jxlload")):
+        return ImageError(f"{display_name(path)}: {_reason(error, path)}")
+    return None
+
+
+def _check_limits(name: str, image: pyvips.Image, file_bytes: int) -> None:
+    pixels = image.width * image.height
+    limit = get_settings().pixel_limit
+    if pixels > limit:
+        raise ImageError(
+            f"{name}: the image has {image.width} x {image.height} pixels, more than the limit of {limit:.3g}."
+        )
+    if pixels > file_bytes * MAX_PIXELS_PER_BYTE:
+        raise ImageError(
+            f"{name}: the file claims {image.width} x {image.height} pixels in {bytes_text(file_bytes)}, "
+            f"more than {MAX_PIXELS_PER_BYTE} pixels for each byte."
+        )
+
+
+def _why_unknown(path: str | os.PathLike[str]) -> str:
+    """Why no loader takes the file, from its first bytes."""
+    with open(path, "rb") as file:
+        head = file.read(1000)
+    kind = next((kind for offset, mark, kind in _SIGNATURES if head[offset : offset + len(mark)] == mark), None)
+    if kind is None and b"<svg" in head.lower():
+        kind = "SVG"
+    if kind in PRESENT:
+        return f"the file begins like {kind} but is damaged or cut short."
+    if kind in OFFERED.values():
+        return f"{kind} cannot be read by this build of libvips."
+    opened = ", ".join(PRESENT)
+    if kind is not None:
+        return f"{kind} files are not opened; these are: {opened}."
+    return f"this is not an image of a kind that is opened: {opened}."
+
+
+def _reason(error: pyvips.Error, path: str | os.PathLike[str]) -> str:
+    """libvips' last words on the file as the end of a sentence, without its path."""
+    lines = [line.strip() for line in error.detail.replace(os.fspath(path), "the file").splitlines()]
+    lines = [line for line in lines if line and not line.startswith("unable to call")]
+    if not lines:
+        return "its header is damaged, or it has a side of more than 1000000 pixels."
+    words = lines[0].split(": ", 1)[-1].rstrip(".")
+    return f"the file is damaged, cut short or not supported: {words}."
