@@ -58,8 +58,9 @@ GENERAL_CAVEATS: tuple[Caveat, ...] = rows.GENERAL
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> PipelineError:
     names = tuple(known)
+    name = str(name)[:60]  # it may come from outside
     lowered = {n.lower(): n for n in names}
-    close = difflib.get_close_matches(str(name).lower(), lowered, n=1)
+    close = difflib.get_close_matches(name.lower(), lowered, n=1)
     hint = f"did you mean {lowered[close[0]]}?" if close else f"there are {', '.join(names)}."
     return PipelineError(f"There is no {kind} {name!r}; {hint}")
 
