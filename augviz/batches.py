@@ -1,4 +1,4 @@
-"""What a pipeline's results have in common over a whole folder: one size, so that they stack, and the bands it accepts."""
+"""What holds for a whole folder of images: whether a pipeline's results stack, and how many bands it accepts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 from augviz import catalog
-from augviz.model import REQUIRED, Group, Header, ImageFacts, Item, Pipeline, Step
+from augviz.model import Group, Header, ImageFacts, Item, Pipeline, Step
 
 Side = tuple[float, float]
 """The shortest and the longest that one side of the image can be, in pixels."""
@@ -16,6 +16,9 @@ ANY_SIDE: Side = (1, inf)
 
 MAX_PROBED_BANDS = 4
 """Images of 1 to so many bands are asked about; what files of photographs and scans hold."""
+
+_PROBED_SIDE = 1 << 16
+"""Side in pixels of the images that are asked about: large enough for every crop."""
 
 _CONVERT = frozenset({"Normalize", "ToDtype"})
 """What changes the format of an 8-bit image."""
@@ -33,7 +36,7 @@ _KEEP_ONLY_RGB = frozenset(
         "Sharpen",
     }
 )
-"""What keeps bands and format of an 8-bit image with 3 bands, but not of every other (D10, D13, D14, D16, D17, D20, D34)."""
+"""What keeps bands and format of 8-bit images with 3 bands only (D10, D13, D14, D16, D17, D20, D34)."""
 
 
 def enabled(items: Iterable[Item]) -> tuple[Item, ...]:
@@ -57,7 +60,7 @@ def stack(pipeline: Pipeline, facts: ImageFacts | None = None) -> bool:
     Without `facts` the images are taken for 8 bit with 3 bands. False where it is not certain.
     """
     width = height = ANY_SIDE
-    rgb = facts is None or (source_bands(pipeline, facts) == 3 and (pipeline.input.as_8_bit or facts.header.format == "uchar"))
+    rgb = facts is None or _is_rgb(pipeline, facts)
     for step, certain in _flow(enabled(pipeline.steps)):
         if not certain and (step.transform in _CONVERT or (step.transform in _KEEP_ONLY_RGB and not rgb)):
             return False
@@ -69,40 +72,38 @@ def stack(pipeline: Pipeline, facts: ImageFacts | None = None) -> bool:
     return width[0] == width[1] and height[0] == height[1]
 
 
+def _is_rgb(pipeline: Pipeline, facts: ImageFacts) -> bool:
+    return source_bands(pipeline, facts) == 3 and (pipeline.input.as_8_bit or facts.header.format == "uchar")
+
+
 def source_bands(pipeline: Pipeline, facts: ImageFacts) -> int:
     """Bands of what the pipeline is fed."""
     bands = facts.header.bands
     return bands if pipeline.input.bands is None else min(bands, pipeline.input.bands)
 
 
-def accepted_bands(pipeline: Pipeline) -> tuple[int, ...]:
-    """Out of 1 to `MAX_PROBED_BANDS`, the numbers of bands for which no step is known to fail on an 8-bit image."""
-    return tuple(bands for bands in range(1, MAX_PROBED_BANDS + 1) if _accepts(pipeline, bands))
+def accepted_bands(pipeline: Pipeline, format: str = "uchar") -> tuple[int, ...]:
+    """Out of 1 to `MAX_PROBED_BANDS`, the numbers of bands for which no step is known to fail.
+
+    All of them where a step has a problem whatever the bands: then they are not to blame.
+
+    Args:
+        format: of the image, as libvips calls it.
+    """
+    probed = tuple(range(1, MAX_PROBED_BANDS + 1))
+    return tuple(bands for bands in probed if _accepts(pipeline, bands, format)) or probed
 
 
-def _accepts(pipeline: Pipeline, bands: int) -> bool:
+def _accepts(pipeline: Pipeline, bands: int, format: str) -> bool:
     possible = {bands}
     for step, certain in _flow(enabled(pipeline.steps)):
-        if any(_has_problem(step, b) for b in possible):
+        if any(catalog.problems(step, _facts(b, format)) for b in possible):
             return False
         after = {_bands_after(step, b) for b in possible}
         possible = after if certain else possible | after
+        if step.transform in _CONVERT:
+            format = "float"
     return True
-
-
-def _has_problem(step: Step, bands: int) -> bool:
-    """Whether a check objects to this number of bands; what it objects to without knowing the image is another matter."""
-    arguments = _arguments(step)
-    facts = _facts(bands)
-    return any(
-        check(arguments, facts) is not None and check(arguments, None) is None and check(arguments, _facts(3)) is None
-        for check in catalog.TRANSFORMS[step.transform].checks
-    ) or (step.transform == "Normalize" and bands > 1 and not _fits(step, bands))
-
-
-def _fits(step: Step, bands: int) -> bool:
-    """Whether Normalize's lists have one number, or one for each band."""
-    return all(not isinstance(v, tuple) or len(v) in (1, bands) for v in (step.get("mean"), step.get("std")))
 
 
 def _bands_after(step: Step, bands: int) -> int:
@@ -117,16 +118,10 @@ def _bands_after(step: Step, bands: int) -> int:
     return bands
 
 
-def _facts(bands: int) -> ImageFacts:
-    header = Header(4096, 4096, bands, "uchar", "srgb" if bands >= 3 else "b-w")
-    return ImageFacts("", "", header, 1, 1, ((4096, 4096),), 1, None, False, None, None, 0, "")
-
-
-def _arguments(step: Step) -> Mapping[str, Any]:
-    """All arguments, the library's defaults filled in."""
-    params = catalog.TRANSFORMS[step.transform].params
-    defaults = {p.name: None if p.default is REQUIRED else p.default for p in params}
-    return {**defaults, **dict(step.args)}
+def _facts(bands: int, format: str) -> ImageFacts:
+    """An image that only its bands and format can make unfit."""
+    header = Header(_PROBED_SIDE, _PROBED_SIDE, bands, format, "srgb" if bands >= 3 else "b-w")
+    return ImageFacts("", "", header, 1, 1, ((_PROBED_SIDE, _PROBED_SIDE),), 1, None, False, None, None, 0, "")
 
 
 def _flow(items: tuple[Item, ...], certain: bool = True) -> Iterator[tuple[Step, bool]]:
@@ -150,7 +145,7 @@ def _either(a: Side, b: Side) -> Side:
 
 def _after(step: Step, width: Side, height: Side) -> tuple[Side, Side]:
     """The sides after `step` was applied; `ANY_SIDE` where arithmetic does not tell."""
-    args = _arguments(step)
+    args = catalog.resolved_args(step)
     name = step.transform
     if name in ("Resize", "CropOrPad", "CenterCrop"):
         return _exactly(args["width"]), _exactly(args["height"])

@@ -1,4 +1,4 @@
-"""The text of a training module around a transform: Dataset, collate, worker seeding and DataLoader, as the pipeline needs."""
+"""The text of a training module around a transform: Dataset, collate, seeding of workers, DataLoader."""
 
 from __future__ import annotations
 
@@ -21,14 +21,18 @@ from pathlib import Path
 
 {imports}
 
-SUFFIXES = {{".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".jp2", ".svs", ".ndpi", ".mrxs", ".scn"}}
+SUFFIXES = {{
+    *(".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif", ".heic", ".avif", ".jp2", ".jxl"),
+    *(".svs", ".ndpi", ".mrxs", ".scn"),
+}}
 {constants}
 {transform}
 
 {functions}
 
+
 class FolderDataset(Dataset):
-    """The images below `folder`; the label is the index of the image's class folder in `classes`."""
+    """The images below `folder`; a label is the index of the class folder's name in `classes`."""
 
     def __init__(self, folder):
         folder = Path(folder)
@@ -78,33 +82,36 @@ if __name__ == "__main__":
         print([tuple(image.shape) for image in images], labels.tolist())
 '''
 
-_OPEN_LEVEL = '''
-def open_level(path, level):
+_OPEN_LEVEL = '''\
+def open_level(path, level, **options):
     """Open one level of a pyramid; 0 is full size."""
-    image = pyvips.Image.new_from_file(str(path))
+    image = pyvips.Image.new_from_file(str(path), **options)
     if image.get("vips-loader").startswith("openslide"):
-        return pyvips.Image.new_from_file(str(path), level=level)
-    if image.get_typeof("n-subifds") and image.get("n-subifds") >= level > 0:
-        return pyvips.Image.new_from_file(str(path), subifd=level - 1)
-    return pyvips.Image.new_from_file(str(path), page=level)
+        return pyvips.Image.new_from_file(str(path), level=level, **options)
+    if image.get_typeof("n-subifds"):
+        return pyvips.Image.new_from_file(str(path), subifd=level - 1, **options)
+    found = image
+    for page in range(1, image.get("n-pages") if image.get_typeof("n-pages") else 1):
+        smaller = pyvips.Image.new_from_file(str(path), page=page)
+        is_tiled = smaller.get_typeof("tile-width") == image.get_typeof("tile-width")
+        if is_tiled and smaller.width < found.width:  # a thumbnail among the pages is not tiled
+            found = smaller
+            level -= 1
+        if level == 0:
+            return found
+    raise ValueError(f"{path}: the pyramid has too few levels")'''
 
-'''
-
-_TO_TENSOR = '''
+_TO_TENSOR = '''\
 def to_tensor(image):
     """A tensor of (bands, height, width) with the image's own type."""
     array = image.numpy().reshape(image.height, image.width, image.bands)
-    return torch.from_numpy(array.transpose(2, 0, 1))
+    return torch.from_numpy(array.transpose(2, 0, 1))'''
 
-'''
-
-_COLLATE = '''
+_COLLATE = '''\
 def collate(batch):
-    """Keep the images in a list, since their sizes can differ."""
+    """Keep the images in a list, since they can differ in size or type."""
     images, labels = zip(*batch)
-    return list(images), torch.tensor(labels)
-
-'''
+    return list(images), torch.tensor(labels)'''
 
 
 def module(
@@ -120,8 +127,9 @@ def module(
     result = "image"
     if not _ends_in_tensor(pipeline):
         functions.append(_TO_TENSOR)
-        # inside a group ToTensor may or may not have been drawn
-        result = "image if torch.is_tensor(image) else to_tensor(image)" if _has_tensor(pipeline) else "to_tensor(image)"
+        result = "to_tensor(image)"
+        if "ToTensor" in _transforms(pipeline.steps):  # inside a group: whether it is applied is drawn
+            result = f"image if torch.is_tensor(image) else {result}"
     if not stacks:
         functions.append(_COLLATE)
     return _MODULE.format(
@@ -129,7 +137,7 @@ def module(
         imports="\n".join([*sorted(needed), "from torch.utils.data import DataLoader, Dataset"]),
         constants=_bands_constant(bands),
         transform=transform,
-        functions="\n".join(functions),
+        functions="\n\n\n".join(functions),
         result=result,
         noise_remark=_noise_remark(pipeline),
         collate_argument="" if stacks else "\n        collate_fn=collate,",
@@ -138,12 +146,13 @@ def module(
 
 def _bands(pipeline: Pipeline, facts: ImageFacts | None) -> tuple[int, ...]:
     """The numbers of bands that an image may have; empty if any will do."""
-    accepted = batches.accepted_bands(pipeline)
     if facts is not None:
         bands = batches.source_bands(pipeline, facts)
-        return (bands,) if bands in accepted or bands > batches.MAX_PROBED_BANDS or not accepted else accepted
+        accepted = batches.accepted_bands(pipeline, "uchar" if pipeline.input.as_8_bit else facts.header.format)
+        return (bands,) if bands in accepted or bands > batches.MAX_PROBED_BANDS else accepted
     if pipeline.input.bands is not None:
         return (pipeline.input.bands,)
+    accepted = batches.accepted_bands(pipeline)
     return () if len(accepted) == batches.MAX_PROBED_BANDS else accepted
 
 
@@ -155,26 +164,25 @@ def _bands_constant(bands: tuple[int, ...]) -> str:
 
 
 def _open_image(choice: InputChoice, checked: bool) -> str:
-    """The function that opens a file as the pipeline takes it."""
-    lines = ["", "def open_image(path):", '    """Open an image file; pixels are read when they are needed."""']
+    """The function that opens a file as the pipeline takes it: page, level, orientation, 8 bit, bands."""
+    lines = ["def open_image(path):", '    """Open an image file; pixels are read when they are needed."""']
+    page = f", page={choice.page}" if choice.page is not None else ""
     if choice.level:
-        lines.append(f"    image = open_level(path, {choice.level})")
-    elif choice.page is not None:
-        lines.append(f"    image = pyvips.Image.new_from_file(str(path), page={choice.page})")
+        lines.append(f"    image = open_level(path, {choice.level}{page})")
     else:
-        lines.append("    image = pyvips.Image.new_from_file(str(path))")
+        lines.append(f"    image = pyvips.Image.new_from_file(str(path){page})")
     if choice.upright:
         lines.append("    image = image.autorot()")
     if choice.as_8_bit:
-        lines.append('    image = image.colourspace("srgb" if image.bands >= 3 else "b-w").cast("uchar")')
+        lines.append('    image = image.colourspace("srgb" if image.bands >= 3 else "b-w")')
     if choice.bands is not None:
-        lines.append(f"    image = image[: {choice.bands}]")
+        lines.append(f"    image = image[:{choice.bands}]")
     if checked:
         lines += [
             "    if image.bands not in BANDS:",
             '        raise ValueError(f"{path}: has {image.bands} bands, the transform takes {BANDS}")',
         ]
-    return "\n".join([*lines, "    return image", ""])
+    return "\n".join([*lines, "    return image"])
 
 
 def _ends_in_tensor(pipeline: Pipeline) -> bool:
@@ -190,10 +198,6 @@ def _transforms(items: tuple[Item, ...]) -> set[str]:
     for item in batches.enabled(items):
         names |= _transforms(item.steps) if isinstance(item, Group) else {item.transform}
     return names
-
-
-def _has_tensor(pipeline: Pipeline) -> bool:
-    return "ToTensor" in _transforms(pipeline.steps)
 
 
 def _noise_remark(pipeline: Pipeline) -> str:

@@ -1,13 +1,15 @@
-"""What Python text a pipeline is: the `A.Compose` expression with its imports. Text only, nothing is imported or run."""
+"""A pipeline as Python text: the `A.Compose` expression with its imports, and a PyTorch data set around it.
+
+Text only: nothing is imported or run, and nothing in the text names augviz's modules.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from augviz import catalog
-from augviz.errors import PipelineError
-from augviz.model import XY, Group, InputChoice, Item, ParamKind, ParamSpec, Pipeline, Step, Value
+from augviz import batches, catalog, dataset_text
+from augviz.checks import PAIR_KINDS
+from augviz.model import XY, Group, ImageFacts, InputChoice, Item, ParamKind, ParamSpec, Pipeline, Step, Value
 from augviz.pytext import Brackets, Node, list_of, literal, statement
 
 REQUIREMENTS = """\
@@ -17,8 +19,8 @@ REQUIREMENTS = """\
 # (albumentationsxl 0.1.2 imports the packages of the second line without declaring them)
 """
 
-_LISTS = frozenset({ParamKind.NUMBERS, ParamKind.COLOUR})
-"""Kinds whose sequences must be lists: albumentationsxl 0.1.2 calls libvips with them, Normalize refuses tuples (D15)."""
+_LISTS = frozenset({ParamKind.NUMBERS, ParamKind.COLOUR, ParamKind.INTS})
+"""Kinds whose sequences must be lists; Normalize refuses tuples (D15)."""
 
 _ANY_NUMBER = frozenset({ParamKind.FLOAT, ParamKind.RANGE, ParamKind.XY_RANGE, ParamKind.COLOUR, ParamKind.NUMBERS})
 """Kinds for which 1 and 1.0 mean the same; for the others the type decides (CoarseDropout: pixels or a fraction)."""
@@ -35,7 +37,7 @@ def compose(pipeline: Pipeline) -> str:
     """
     parts = [REQUIREMENTS]
     if not pipeline.input.is_plain:
-        parts.append(f"# Made for images opened with: {inputtext(pipeline.input)}.\n")
+        parts.append(f"# Made for images opened with: {input_text(pipeline.input)}.\n")
     parts.append("\n" + "".join(f"{line}\n" for line in imports(pipeline)))
     parts.append("\n" + expression(pipeline))
     return "".join(parts)
@@ -51,27 +53,12 @@ def imports(pipeline: Pipeline) -> list[str]:
 
 def expression(pipeline: Pipeline) -> str:
     """The statement `transform = A.Compose([...])`, with a newline at its end."""
-    steps = list_of(_item(item) for item in enabled(pipeline.steps))
+    steps = list_of(_item(item) for item in batches.enabled(pipeline.steps))
     node = Brackets("A.Compose(", (("", steps),), ")")
     return statement("transform = ", node)
 
 
-def enabled(items: Iterable[Item]) -> tuple[Item, ...]:
-    """The items that take part: without disabled ones, and without groups in which nothing is left."""
-    kept: list[Item] = []
-    for item in items:
-        if not item.enabled:
-            continue
-        if isinstance(item, Group):
-            steps = enabled(item.steps)
-            if steps:
-                kept.append(Group(item.id, item.group, steps, item.p, item.n, item.replace))
-        else:
-            kept.append(item)
-    return tuple(kept)
-
-
-def inputtext(choice: InputChoice) -> str:
+def input_text(choice: InputChoice) -> str:
     """What an input choice asks for, in words: "page 2, first 3 bands"."""
     words = []
     if choice.page is not None:
@@ -87,15 +74,28 @@ def inputtext(choice: InputChoice) -> str:
     return ", ".join(words) or "nothing changed"
 
 
+def dataset(pipeline: Pipeline, facts: ImageFacts | None = None) -> str:
+    """A module that draws batches: `transform`, a Dataset, a DataLoader; `python module.py FOLDER` runs it.
+
+    Args:
+        facts: the image that the pipeline was made with; its bands are then required of every image.
+
+    Raises:
+        PipelineError: a transform, group or argument is not in the catalogue.
+    """
+    return dataset_text.module(
+        pipeline, facts, requirements=REQUIREMENTS, imports=imports(pipeline), transform=expression(pipeline)
+    )
+
+
 def _item(item: Item) -> Node:
     return _group(item) if isinstance(item, Group) else _step(item)
 
 
 def _step(step: Step) -> Node:
-    spec = catalog.TRANSFORMS.get(step.transform)
-    if spec is None:
-        raise PipelineError(f"There is no transform called {step.transform!r}.")
+    spec = catalog.transform(step.transform)
     given = dict(step.args)
+    always_apply = given.pop("always_apply", None)
     for name in given:
         spec.param(name)
     arguments: list[tuple[str, Node]] = [
@@ -103,15 +103,15 @@ def _step(step: Step) -> Node:
         for param in spec.params
         if param.name in given and not _is_default(param, given[param.name])
     ]
+    if always_apply is not None and always_apply != (step.transform == "ToTensor"):
+        arguments.append(("always_apply=", literal(always_apply)))
     if step.p is not None and step.p != spec.default_p:
         arguments.append(("p=", literal(step.p)))
     return Brackets(f"A.{step.transform}(", tuple(arguments), ")")
 
 
 def _group(group: Group) -> Node:
-    spec = catalog.GROUPS.get(group.group)
-    if spec is None:
-        raise PipelineError(f"There is no group called {group.group!r}.")
+    spec = catalog.group(group.group)
     members: list[tuple[str, Node]]
     if group.group == "OneOrOther":
         names = ("first=", "second=")
@@ -132,7 +132,13 @@ def _group(group: Group) -> Node:
 
 
 def _is_default(param: ParamSpec, value: Value) -> bool:
-    return _same(param.default, value, any_number=param.kind in _ANY_NUMBER)
+    """Whether the library does the same without the argument; 90 and (-90, 90) are the same range of an angle."""
+    any_number = param.kind in _ANY_NUMBER
+    if param.kind in PAIR_KINDS:
+        ranges = catalog.pair(param, param.default), catalog.pair(param, value)
+        if None not in ranges:
+            return _same(*ranges, any_number=any_number)
+    return _same(param.default, value, any_number=any_number)
 
 
 def _same(default: Any, value: Any, *, any_number: bool) -> bool:

@@ -1,0 +1,7 @@
+"""`python -m augviz`."""
+
+import sys
+
+from augviz.cli import main
+
+sys.exit(main())

@@ -1,0 +1,303 @@
+"""`python -m augviz`: the same core without a browser. `docs/command-line.md` is its contract.
+
+All pixels are made in child processes, so that a crash of the library is one line and status 2, like every other error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from augviz.errors import ArgumentError, AugvizError, ImageError, PipelineError, WorkerCrashed, WorkerTimeout
+
+if TYPE_CHECKING:
+    from augviz.model import Pipeline
+
+FAILED = 2
+"""Exit status for anything wrong with the image, the pipeline or the arguments."""
+
+OUTPUT_SUFFIXES = (".npy", ".tif", ".png")
+
+DEFAULT_MAX_SIDE = 1024
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises where argparse would print its usage and leave."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ArgumentError(f"{message} (see {self.prog} --help)")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command. Returns the exit status: 0, or `FAILED` after one line on standard error."""
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        options = _parser().parse_args(arguments)
+        command: Callable[[argparse.Namespace], None] = options.command
+        command(options)
+        sys.stdout.flush()
+    except AugvizError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # the reader has seen enough; what is left must not be flushed at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:  # noqa: BLE001 - scripts are promised one line, never a traceback
+        last = (str(error).strip().splitlines() or [""])[-1]
+        return _fail(f"this is a bug in augviz: {type(error).__name__}: {last}")
+    return 0
+
+
+def _fail(message: str) -> int:
+    print(f"augviz: {' '.join(message.split())}", file=sys.stderr)
+    return FAILED
+
+
+def _leave(number: int, _frame: object) -> None:
+    sys.exit(128 + number)  # an exception, so that unfinished files are removed
+
+
+def _parser() -> argparse.ArgumentParser:
+    about = "Explore image augmentations on very large images."
+    parser = _Parser(prog="python -m augviz", description=about, allow_abbrev=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+
+    def add(name: str, run: Callable[[argparse.Namespace], None], text: str, *positionals: str) -> Any:
+        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        command.set_defaults(command=run)
+        for positional in positionals:
+            command.add_argument(positional.lower(), metavar=positional, help=_POSITIONALS[positional])
+        return command
+
+    info = add("info", _info, "what the header of an image tells", "IMAGE")
+    info.add_argument("--json", action="store_true", help="print JSON")
+
+    preview = add("preview", _preview, "the whole result, computed at the size it is shown in", "IMAGE", "PIPELINE")
+    _add_seed(preview)
+    preview.add_argument("--max-side", metavar="PX", type=_positive, default=DEFAULT_MAX_SIDE, help=_MAX_SIDE)
+    preview.add_argument("--quality", choices=("quick", "fine"), default="fine", help="fine (default) is supersampled")
+    _add_output(preview)
+
+    apply = add("apply", _apply, "the result at full size, through the library", "IMAGE", "PIPELINE")
+    _add_seed(apply)
+    part = apply.add_mutually_exclusive_group()
+    part.add_argument("--window", metavar="X,Y,W,H", type=_window, help="only this part, in full-size result pixels")
+    part.add_argument("--max-side", metavar="PX", type=_positive, help="shrink the result afterwards: " + _MAX_SIDE)
+    _add_output(apply)
+
+    draw = add("draw", _draw, "what each step drew", "IMAGE", "PIPELINE")
+    _add_seed(draw)
+    draw.add_argument("--json", action="store_true", help="print JSON")
+
+    export = add("export", _export, "the pipeline as Python text", "PIPELINE")
+    export.add_argument("--as", dest="form", choices=("compose", "dataset"), default="compose", help="what to write")
+    export.add_argument("--image", metavar="IMAGE", help="an image as the pipeline will get them")
+    return parser
+
+
+_POSITIONALS = {"IMAGE": "an image file", "PIPELINE": "a saved pipeline (JSON), - is standard input"}
+_MAX_SIDE = f"the source's longer side would get PX pixels (preview: {DEFAULT_MAX_SIDE}); never enlarged"
+
+
+def _add_seed(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--seed", metavar="N", type=_integer, default=0, help="which draw (default 0)")
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    names = ", ".join(OUTPUT_SUFFIXES)
+    command.add_argument("-o", dest="out", metavar="OUT", required=True, help=f"file to write: {names}")
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+
+
+def _positive(text: str) -> int:
+    number = _integer(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+def _window(text: str) -> tuple[int, int, int, int]:
+    parts = text.split(",")
+    if len(parts) != 4:
+        raise argparse.ArgumentTypeError(f"must be X,Y,W,H, got {text!r}")
+    x, y, width, height = map(_integer, parts)
+    if x < 0 or y < 0:
+        raise argparse.ArgumentTypeError(f"X and Y must be at least 0, got {x},{y}")
+    if width < 1 or height < 1:
+        raise argparse.ArgumentTypeError(f"W and H must be at least 1, got {width},{height}")
+    return x, y, width, height
+
+
+# Commands
+
+
+def _info(options: argparse.Namespace) -> None:
+    info = _work("describe", {"path": options.image, "input": {}})["info"]
+    print(json.dumps(info, indent=2) if options.json else _info_text(info))
+
+
+def _draw(options: argparse.Namespace) -> None:
+    request = _request(options)
+    draw = _work("draw", request)["draw"]
+    print(json.dumps(draw, indent=2) if options.json else _draw_text(draw))
+
+
+def _preview(options: argparse.Namespace) -> None:
+    _write("preview_file", options, {"side": options.max_side, "quality": options.quality})
+
+
+def _apply(options: argparse.Namespace) -> None:
+    window = list(options.window) if options.window else None
+    _write("apply_file", options, {"window": window, "side": options.max_side})
+
+
+def _export(options: argparse.Namespace) -> None:
+    from augviz import export, saved
+
+    pipeline = _read_pipeline(options.pipeline)
+    facts = None
+    if options.image is not None:
+        from augviz.facts import facts_from_json
+
+        answer = _work("describe", {"path": options.image, "input": saved.dump(pipeline).get("input", {})})
+        facts = facts_from_json(answer["facts"])
+    text = export.compose(pipeline) if options.form == "compose" else export.dataset(pipeline, facts)
+    sys.stdout.write(text)
+
+
+# Input
+
+
+def _read_pipeline(path: str) -> Pipeline:
+    from augviz import saved
+
+    name = "standard input" if path == "-" else path
+    try:
+        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        return saved.loads(data.decode("utf-8-sig"))
+    except OSError as error:
+        raise PipelineError(f"{name}: the pipeline cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise PipelineError(f"{name}: the pipeline is not text in UTF-8.") from error
+
+
+def _request(options: argparse.Namespace) -> dict[str, Any]:
+    """What a worker needs to know of the image, the pipeline and the draw."""
+    from augviz import saved
+
+    form = saved.dump(_read_pipeline(options.pipeline))
+    return {"path": options.image, "input": form.get("input", {}), "pipeline": form, "seed": options.seed}
+
+
+# Work
+
+
+def _work(function: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Have a fresh process do it. Raises AugvizError; a crash or a time-out names the step where that can be found."""
+    try:
+        return _run(function, request)
+    except (WorkerCrashed, WorkerTimeout):
+        if "pipeline" in request:
+            _run("blame", {key: request[key] for key in ("path", "input", "pipeline", "seed")})
+        raise
+
+
+def _run(function: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    from augviz.jobs import start_job
+    from augviz.settings import get_settings
+
+    settings = get_settings()
+    job = start_job(
+        function,
+        request,
+        seconds=settings.job_seconds,
+        memory_bytes=settings.job_memory_bytes,
+        threads=os.cpu_count() or 1,
+        nice=0,
+    )
+    try:
+        if sys.stderr.isatty():
+            while job.wait(0.1) == "running":
+                _show_progress(*job.progress)
+        return job.result().value
+    except BaseException:
+        job.cancel()
+        raise
+    finally:
+        if sys.stderr.isatty():
+            _erase_progress()
+
+
+def _show_progress(fraction: float | None, text: str) -> None:
+    share = "" if fraction is None else f"{fraction:.0%} "
+    sys.stderr.write(f"\r\x1b[K{share}{text}")
+    sys.stderr.flush()
+
+
+def _erase_progress() -> None:
+    sys.stderr.write("\r\x1b[K")
+    sys.stderr.flush()
+
+
+# Output
+
+
+def _write(function: str, options: argparse.Namespace, more: Mapping[str, Any]) -> None:
+    """Have a worker write `options.out`, and print the range of values where it had to be mapped."""
+    out = Path(options.out)
+    request = _request(options)
+    with _unfinished(out) as path:
+        value = _work(function, {**request, **more, "out": os.fspath(path)})
+    if value.get("low") is not None:
+        print(f"minimum {value['low']!r}, maximum {value['high']!r}, shown as 0 to 255")
+
+
+@contextlib.contextmanager
+def _unfinished(out: Path) -> Iterator[Path]:
+    """A name beside `out` to write to; the file gets its own name when the block ends well, else it is removed."""
+    if out.suffix.lower() not in OUTPUT_SUFFIXES:
+        raise ArgumentError(f"-o: the name must end in {', '.join(OUTPUT_SUFFIXES)}, got {out.name!r}.")
+    if out.is_dir():
+        raise ArgumentError(f"-o: {out} is a folder.")
+    path = out.with_name(f".{out.stem}.{os.getpid()}{out.suffix.lower()}")
+    try:
+        path.touch()
+        yield path
+        os.replace(path, out)
+    except OSError as error:
+        raise ImageError(f"{out}: the file cannot be written: {error.strerror}.") from error
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _info_text(info: Mapping[str, Any]) -> str:
+    width = max(map(len, info))
+    return "\n".join(f"{name:{width}}  {'unknown' if value is None else value}" for name, value in info.items())
+
+
+def _draw_text(draw: Mapping[str, Any]) -> str:
+    lines = [f"seed {draw['seed']}"]
+    for number, step in enumerate(draw["steps"], start=1):
+        size = f"{step['width']} x {step['height']} x {step['bands']} {step['format']}"
+        values = ", ".join(f"{name} {_short(value)}" for name, value in step["values"].items())
+        state = "applied" if step["applied"] else "skipped"
+        lines.append(f"{number:2}. {step['transform']:24} {state}  {size:28}  {values}".rstrip())
+    return "\n".join(lines)
+
+
+def _short(value: Any) -> str:
+    text = f"{value:.6g}" if isinstance(value, float) else json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
