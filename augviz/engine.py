@@ -145,10 +145,10 @@ def build_step(step: Step, position: int) -> Any:
     except AugvizError:
         raise
     except Exception as error:
-        raise StepError(step.transform, _words(error), step_id=step.id, position=position) from error
+        raise StepError(step.transform, words(error), step_id=step.id, position=position) from error
 
 
-def _words(error: BaseException) -> str:
+def words(error: BaseException) -> str:
     """What an exception of the library says, with its class where the message alone says too little."""
     text = " ".join(str(error).split())
     if isinstance(error, pyvips.Error):
@@ -177,7 +177,7 @@ class _Recorder:
             try:
                 return method(*args)
             except Exception as error:
-                raise self._error(_words(error)) from error
+                raise self._error(words(error)) from error
 
         return call
 
@@ -190,7 +190,7 @@ class _Recorder:
         except AugvizError:
             raise
         except Exception as error:
-            raise self._error(_words(error)) from error
+            raise self._error(words(error)) from error
         after = result["image"]
         firing = Firing(
             self.position,
@@ -272,7 +272,7 @@ def _build_group(group: Group, members: list[Any]) -> Any:
     try:
         return getattr(A, group.group)(**arguments)
     except Exception as error:
-        raise StepError(group.group, _words(error), step_id=group.id) from error
+        raise StepError(group.group, words(error), step_id=group.id) from error
 
 
 def _run(image: pyvips.Image, pipeline: Pipeline, seed: int, run: _Run, *, one_stream: bool) -> Any:
@@ -290,7 +290,7 @@ def _run(image: pyvips.Image, pipeline: Pipeline, seed: int, run: _Run, *, one_s
                 raise
             except Exception as error:  # a group's own failure; leaves translate theirs
                 name = item.group if isinstance(item, Group) else item.transform
-                raise StepError(name, _words(error), step_id=item.id) from error
+                raise StepError(name, words(error), step_id=item.id) from error
         return image
 
 
@@ -397,6 +397,6 @@ def replay(firing: Firing, image: pyvips.Image) -> pyvips.Image:
                 image, **params, cols=firing.before.width, rows=firing.before.height
             )
         except Exception as error:
-            raise firing.error(_words(error)) from error
+            raise firing.error(words(error)) from error
         finally:
             del pyvips.Image.gaussnoise

@@ -245,7 +245,9 @@ def dropout(image: pyvips.Image, stage: Stage) -> pyvips.Image:
     colour = (pyvips.Image.black(1, 1) + fill).cast(image.format)
     fills = colour.numpy().ravel().astype(float).tolist()
     bands = max(image.bands, len(fills))
-    source = image.cast("float") if image.bands == bands else image.cast("float").bandjoin([image.cast("float")] * (bands - 1))
+    source = image.cast("float")
+    if image.bands < bands:
+        source = source.bandjoin([source] * (bands - image.bands))
     mixed = source * (1 - share) + share * fills
     return _cast_like(mixed, image).cast(image.format).copy(interpretation=image.interpretation)
 
@@ -411,7 +413,7 @@ RULES: dict[str, Rule] = {
 
 
 def magnification(firing: Firing) -> float:
-    """How much larger one step makes things, as a factor of length, the larger of both axes: 1 for crops and pads, which only move the frame."""
+    """How much larger one step makes things, the larger factor of both axes; crops and pads only move the frame."""
     if RULES.get(firing.name) is resize:
         before, after = firing.before, firing.after
         return max(after.width / before.width, after.height / before.height)
@@ -420,11 +422,20 @@ def magnification(firing: Firing) -> float:
     return 1.0
 
 
+EXACT_MEAN_PIXELS = 4_000_000
+"""Up to this many pixels a step by mean reads its whole input, as the library does; above, a view estimates the mean."""
+
+
+def estimates_mean(firing: Firing) -> bool:
+    """Whether a view of this firing is made with an estimated mean."""
+    return engine.by_mean(firing.transform) and firing.before.width * firing.before.height > EXACT_MEAN_PIXELS
+
+
 def scaled(image: pyvips.Image, stage: Stage) -> pyvips.Image:
     """`image` after the firing at the view's scale. At full size on both sides it is the library's own code."""
-    if stage.before.is_full and stage.after.is_full:
+    if stage.before.is_full and stage.after.is_full and not estimates_mean(stage.firing):
         return engine.replay(stage.firing, image)
     try:
         return RULES[stage.firing.name](image, stage)
     except pyvips.Error as error:
-        raise stage.firing.error(str(error.detail or error.message)) from error
+        raise stage.firing.error(engine.words(error)) from error

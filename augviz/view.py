@@ -14,8 +14,8 @@ from augviz.images import tile_cached
 from augviz.model import Header, Truth
 from augviz.scale import Grid, Stage
 
-SUPERSAMPLING = {"quick": 1, "fine": 2}
-"""How many times finer than the view a quality works before it shrinks."""
+CHEAP_MS_PER_MEGAPIXEL = 40.0
+"""Chains that cost less than this are worked three times finer than the view, others twice (quality "fine")."""
 
 Base = Callable[[int, int], pyvips.Image]
 """Gives the pipeline's input at exactly (width, height)."""
@@ -55,6 +55,20 @@ def _grid(shape: Header, s: float) -> Grid:
     return Grid(shape.width, shape.height, max(1, round(shape.width / s)), max(1, round(shape.height / s)))
 
 
+def supersampling(quality: str, firings: tuple[Firing, ...]) -> int:
+    """How many times finer than the view a quality works before it shrinks.
+
+    "quick" is 1. "fine" is 2, or 3 where that is cheap, and with Sharpen, whose clipping happens between the view's
+    pixels: at 2 some chains with it stay below the limit of "to scale".
+    """
+    if quality == "quick":
+        return 1
+    costs = [catalog.transform(f.name).cost_ms_per_megapixel for f in firings]
+    known = [cost for cost in costs if cost is not None]
+    cheap = len(known) == len(costs) and sum(known) <= CHEAP_MS_PER_MEGAPIXEL
+    return 3 if cheap or any(f.name == "Sharpen" for f in firings) else 2
+
+
 def default_scale(source: Header, max_side: int) -> float:
     """The scale at which the source fits `max_side` pixels, never below 1."""
     return max(1.0, max(source.width, source.height) / max_side)
@@ -65,12 +79,12 @@ def replayed(base: Base, drawn: Drawn, firings: tuple[Firing, ...], s: float) ->
     stages = grids(drawn, firings, s)
     image = base(stages[0].width, stages[0].height)
     for number, firing in enumerate(firings):
-        mean = _mean_before(base, drawn, firings[:number], s)
+        mean = mean_before(base, drawn, firings[:number], s)
         image = scale.scaled(image, Stage(firing, stages[number], stages[number + 1], mean))
     return image
 
 
-def _mean_before(base: Base, drawn: Drawn, firings: tuple[Firing, ...], s: float) -> Callable[[], float]:
+def mean_before(base: Base, drawn: Drawn, firings: tuple[Firing, ...], s: float) -> Callable[[], float]:
     """The mean of what goes into a step, from a view of at most 512 pixels: what the library would average in full."""
 
     def mean() -> float:
@@ -86,36 +100,37 @@ def whole(base: Base, drawn: Drawn, s: float, quality: str, firings: tuple[Firin
     Args:
         base: the pipeline's input.
         s: full-size result pixels per view pixel, at least 1.
-        quality: "quick", or "fine" for twice the resolution shrunk by two.
+        quality: "quick" or "fine"; see `supersampling`.
         firings: a prefix of the draw's firings, for the picture after some step; all of them by default.
     """
     firings = drawn.firings if firings is None else firings
-    working = max(1.0, s / SUPERSAMPLING[quality])
+    working = max(1.0, s / supersampling(quality, firings))
     image = replayed(base, drawn, firings, working)
     shape = firings[-1].after if firings else drawn.draw.source
     target = _grid(shape, s)
     shown = shrunk(image, target.width, target.height)
-    truth, reasons = truth_of(firings, s)
+    truth, reasons = truth_of(drawn, firings, s)
     return View(shown, s, truth, reasons)
 
 
 def shrunk(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
-    """`image` at exactly width x height, by lanczos3, behind a tile cache: without it a shrink would work turned images over and over."""
+    """`image` at exactly width x height, by lanczos3, behind a tile cache, without which turned pixels are made many times."""
     if (image.width, image.height) == (width, height):
         return image
     return tile_cached(image).resize(width / image.width, vscale=height / image.height, kernel="lanczos3")
 
 
-def truth_of(firings: tuple[Firing, ...], s: float) -> tuple[Truth, tuple[str, ...]]:
-    """The least true of what was applied, and why."""
-    if s <= 1:
-        return Truth.EXACT, ()
-    worst, reasons = Truth.TO_SCALE, []
+def truth_of(drawn: Drawn, firings: tuple[Firing, ...], s: float) -> tuple[Truth, tuple[str, ...]]:
+    """The least true of what was applied at scale `s`, and why."""
+    worst, reasons = (Truth.EXACT if s <= 1 else Truth.TO_SCALE), []
     for firing in firings:
         truth = catalog.transform(firing.name).truth
-        if truth in (Truth.STATISTICAL, Truth.NOT_TO_SCALE):
+        if s > 1 and truth in (Truth.STATISTICAL, Truth.NOT_TO_SCALE):
             reasons.append(f"{firing.name}: same statistics as at full size, not the same pixels.")
             worst = max(worst, truth, key=lambda t: t.rank)
+        elif scale.estimates_mean(firing):
+            reasons.append(f"{firing.name}: the mean of its whole input is estimated from a small view.")
+            worst = max(worst, Truth.TO_SCALE, key=lambda t: t.rank)
     return worst, tuple(reasons)
 
 

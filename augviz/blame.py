@@ -1,0 +1,64 @@
+"""Which step did it: forces a pipeline's full-size pixels step by step, in a process that may die of it."""
+
+from __future__ import annotations
+
+import gc
+import time
+
+import pyvips
+
+from augviz import engine
+from augviz.context import Context
+from augviz.errors import StepError
+from augviz.model import Pipeline
+
+WINDOW_PX = 256
+"""Side of the window that is forced of each step's result, in its middle."""
+
+
+def blame(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Context) -> StepError | None:
+    """Force a window of the image after each step, and release it, telling `context` the step beforehand.
+
+    Whoever asked learns the guilty step either from the error that is raised or returned, or, where the process ends,
+    from the last step that was told.
+
+    Returns:
+        An error that names the slowest step, for requests that ran out of time; None where nothing was applied.
+
+    Raises:
+        StepError: a step cannot be drawn, or its pixels cannot be made.
+    """
+    kept = pyvips.voperation.cache_get_max()
+    pyvips.cache_set_max(0)  # a cached result would be released later, by some other step's work
+    try:
+        return _slowest(image, pipeline, seed, context)
+    finally:
+        pyvips.cache_set_max(kept)
+
+
+def _slowest(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Context) -> StepError | None:
+    firings = engine.draw(engine.header(image), pipeline, seed).firings
+    slowest: tuple[float, engine.Firing] | None = None
+    before = 0.0
+    for count, firing in enumerate(firings, start=1):
+        context.at_step(firing.step.id, firing.name, firing.position)
+        started = time.perf_counter()
+        _force(image, firings[:count])
+        gc.collect()
+        seconds = time.perf_counter() - started
+        if slowest is None or seconds - before > slowest[0]:
+            slowest = (seconds - before, firing)
+        before = seconds
+    return slowest[1].error("it takes longer than the time limit.") if slowest else None
+
+
+def _force(image: pyvips.Image, firings: tuple[engine.Firing, ...]) -> None:
+    result = image
+    for firing in firings:
+        result = engine.replay(firing, result)
+    width, height = min(WINDOW_PX, result.width), min(WINDOW_PX, result.height)
+    window = result.crop((result.width - width) // 2, (result.height - height) // 2, width, height)
+    try:
+        window.copy_memory()
+    except pyvips.Error as error:
+        raise firings[-1].error(engine.words(error)) from error

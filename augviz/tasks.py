@@ -1,0 +1,252 @@
+"""The table of worker functions: JSON values in, JSON values and at most one blob out. The worker side's front door."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pyvips
+
+from augviz import blame, engine, report, saved, view
+from augviz.context import Context
+from augviz.engine import Drawn, Firing
+from augviz.errors import ArgumentError, ImageError
+from augviz.facts import facts_json, info_json
+from augviz.headers import describe as describe_file
+from augviz.images import base, open_image
+from augviz.loading import read_problem
+from augviz.model import Header, InputChoice, Pipeline
+from augviz.results import write_result
+from augviz.shown import encode_jpeg, for_show
+
+Result = dict[str, Any] | tuple[dict[str, Any], bytes]
+Task = Callable[[dict[str, Any], Context], Result]
+
+_DRAWS: OrderedDict[tuple[object, ...], Drawn] = OrderedDict()
+_DRAWS_KEPT = 64
+
+
+def _pipeline(args: Mapping[str, Any]) -> Pipeline:
+    return saved.load(args["pipeline"])
+
+
+def _choice(args: Mapping[str, Any]) -> InputChoice:
+    """`input` where it is given, else the pipeline's own; what is neither is the faithful image."""
+    choice = args.get("input") or args.get("pipeline", {}).get("input") or {}
+    return saved.load({"format": 1, "input": choice, "steps": []}).input
+
+
+def _drawn(shape: Header, args: Mapping[str, Any]) -> Drawn:
+    """The draw of a request; the last few are kept, since a picture, its finer version and its report share one."""
+    pipeline = _pipeline(args)
+    key = (shape, saved.canonical(pipeline), args["seed"], engine.guarded())
+    if key not in _DRAWS:
+        _DRAWS[key] = engine.draw(shape, pipeline, args["seed"])
+        while len(_DRAWS) > _DRAWS_KEPT:
+            _DRAWS.popitem(last=False)
+    _DRAWS.move_to_end(key)
+    return _DRAWS[key]
+
+
+def _source(args: Mapping[str, Any]) -> tuple[Header, view.Base]:
+    path, choice = args["path"], _choice(args)
+    return describe_file(path, choice).header, lambda width, height: base(path, choice, width, height)
+
+
+def prefix(firings: tuple[Firing, ...], upto: int | None) -> tuple[Firing, ...]:
+    """The firings up to and with the leaf at position `upto`; all for None, none for 0."""
+    if upto is None:
+        return firings
+    last = max((number for number, f in enumerate(firings, start=1) if f.position <= upto), default=0)
+    return firings[:last]
+
+
+def _shape_json(shape: Header) -> dict[str, Any]:
+    return {"width": shape.width, "height": shape.height, "bands": shape.bands, "format": shape.format}
+
+
+def describe(args: dict[str, Any], context: Context) -> Result:
+    """{path, input} -> {"facts", "info"}: the header of an image file; "info" has the contract's keys."""
+    facts = describe_file(args["path"], _choice(args))
+    return {"facts": facts_json(facts), "info": info_json(facts)}
+
+
+def draw(args: dict[str, Any], context: Context) -> Result:
+    """{path, input, pipeline, seed} -> {"draw"}: what each step draws for the image's full size; reads no pixels."""
+    shape = describe_file(args["path"], _choice(args)).header
+    drawn = _drawn(shape, args)
+    found = drawn.draw
+    steps = [
+        {
+            "id": leaf.id,
+            "transform": leaf.transform,
+            "applied": leaf.applied,
+            "values": dict(leaf.values),
+            **_shape_json(leaf.after),
+            "position": leaf.position,
+            "enabled": leaf.enabled,
+            "before": _shape_json(leaf.before),
+            "after": _shape_json(leaf.after),
+        }
+        for leaf in found.leaves
+    ]
+    truth, reasons = view.truth_of(drawn, drawn.firings, view.fitted_scale(drawn, 1024))
+    return {
+        "draw": {
+            "seed": found.seed,
+            "source": _shape_json(found.source),
+            "steps": steps,
+            "result": _shape_json(found.result),
+            "tensor": found.tensor,
+            "truth": truth.value,
+            "truth_reasons": list(reasons),
+        }
+    }
+
+
+def picture(args: dict[str, Any], context: Context) -> Result:
+    """{path, input, pipeline, seed, side, quality, upto} -> JPEG of the result, or of the image after a step, fit to `side`."""
+    started = time.perf_counter()
+    shape, source = _source(args)
+    drawn = _drawn(shape, args)
+    firings = prefix(drawn.firings, args.get("upto"))
+    s = view.fitted_scale(drawn, args["side"], firings)
+    seen = view.whole(source, drawn, s, args["quality"], firings)
+    pixels = _forced(seen.image, args, context)
+    shown, mapping = for_show(pixels)
+    blob = encode_jpeg(shown)
+    full = firings[-1].after if firings else shape
+    tensor = drawn.draw.tensor and args.get("upto") is None
+    meta = {
+        "width": pixels.width,
+        "height": pixels.height,
+        "scale": seen.scale,
+        "truth": seen.truth.value,
+        "truth_reasons": list(seen.reasons),
+        "mapping": mapping.get("mapping", ""),
+        "low": _finite(mapping.get("low")),
+        "high": _finite(mapping.get("high")),
+        "quality": args["quality"],
+        "tensor": tensor,
+        "full": _shape_json(full),
+        "wall_ms": round((time.perf_counter() - started) * 1000, 1),
+    }
+    return meta, blob
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no NaN: an unknown limit is None."""
+    return None if value is None or value != value or value in (float("inf"), float("-inf")) else float(value)
+
+
+def _forced(image: pyvips.Image, args: Mapping[str, Any], context: Context) -> pyvips.Image:
+    """The pixels, in memory. Raises what `_explained` finds."""
+    with _explained(args, context):
+        return context.watch(image.copy()).copy_memory()
+
+
+@contextlib.contextmanager
+def _explained(args: Mapping[str, Any], context: Context) -> Iterator[None]:
+    """Turn a failure of libvips while pixels are made into the file's or a step's: lazy pipelines do not say which."""
+    try:
+        yield
+    except pyvips.Error as error:
+        context.check()
+        if (problem := read_problem(error, args["path"])) is not None:
+            raise problem from error
+        blame.blame(open_image(args["path"], _choice(args)), _pipeline(args), args["seed"], context)
+        raise ImageError(f"The pixels could not be made: {engine.words(error)}") from error
+
+
+def original(args: dict[str, Any], context: Context) -> Result:
+    """{path, input, side} -> JPEG of the source, fit to `side`."""
+    shape, source = _source(args)
+    s = view.default_scale(shape, args["side"])
+    pixels = source(max(1, round(shape.width / s)), max(1, round(shape.height / s)))
+    shown, mapping = for_show(pixels)
+    meta = {"width": shown.width, "height": shown.height, "scale": s, "mapping": mapping.get("mapping", "")}
+    return meta, encode_jpeg(shown)
+
+
+def steps_report(args: dict[str, Any], context: Context) -> Result:
+    """{path, input, pipeline, seed} -> what each step did to the pixels and how long it took, at preview scale."""
+    shape, source = _source(args)
+    return report.report(source, _drawn(shape, args), context)
+
+
+def preview_file(args: dict[str, Any], context: Context) -> Result:
+    """{path, input, pipeline, seed, side, quality, out} -> the view at `side` of the source's longer side, in a file."""
+    shape, source = _source(args)
+    drawn = _drawn(shape, args)
+    seen = view.whole(source, drawn, view.default_scale(shape, args["side"]), args["quality"])
+    with _explained(args, context):
+        written = write_result(context.watch(seen.image.copy()), args["out"], drawn.draw.tensor)
+    return {**written, "truth": seen.truth.value, "truth_reasons": list(seen.reasons), "scale": seen.scale}
+
+
+def apply_file(args: dict[str, Any], context: Context) -> Result:
+    """{path, input, pipeline, seed, window, side, out} -> the full-size result, a window of it, or it shrunk, in a file."""
+    image = open_image(args["path"], _choice(args))
+    source = engine.header(image)
+    engine.draw(source, _pipeline(args), args["seed"])  # refuses before a step that reads its whole input is built
+    applied = engine.apply(image, _pipeline(args), args["seed"])
+    result = applied.image
+    if args.get("window"):
+        result = _window(result, *args["window"])
+    if args.get("side"):
+        s = view.default_scale(source, args["side"])
+        result = view.shrunk(result, max(1, round(result.width / s)), max(1, round(result.height / s)))
+    context.progress(0.0, "writing")
+
+    def tell(fraction: float) -> None:
+        context.progress(fraction, "writing")
+
+    with _explained(args, context):
+        return write_result(context.watch(result.copy()), args["out"], applied.tensor, tell)
+
+
+def _window(image: pyvips.Image, x: int, y: int, width: int, height: int) -> pyvips.Image:
+    if width < 1 or height < 1 or x < 0 or y < 0 or x + width > image.width or y + height > image.height:
+        raise ArgumentError(
+            f"The window {x},{y},{width},{height} must lie inside the result, {image.width} x {image.height} pixels."
+        )
+    return image.crop(x, y, width, height)
+
+
+def find_guilty(args: dict[str, Any], context: Context) -> Result:
+    """{path, input, pipeline, seed} -> raises StepError naming the step that crashed, failed or took too long."""
+    image = open_image(args["path"], _choice(args))
+    found = blame.blame(image, _pipeline(args), args["seed"], context)
+    if found is not None:
+        raise found
+    return {}
+
+
+def make_synthetic(args: dict[str, Any], context: Context) -> Result:
+    """{kind, side, out} -> a synthetic image as a tiled pyramid."""
+
+    def tell(fraction: float) -> None:
+        context.check()
+        context.progress(fraction, "making the image")
+
+    from augviz import synthetic  # only this job needs it
+
+    synthetic.make(args["kind"], args["side"], args["out"], tell)
+    return {"out": args["out"]}
+
+
+TASKS: dict[str, Task] = {
+    "describe": describe,
+    "draw": draw,
+    "picture": picture,
+    "original": original,
+    "report": steps_report,
+    "preview_file": preview_file,
+    "apply_file": apply_file,
+    "blame": find_guilty,
+    "make_synthetic": make_synthetic,
+}
+"""Worker functions by the name that the server side calls them."""
