@@ -41,7 +41,7 @@ def write_result(
     Args:
         image: the result, evaluated from top to bottom, once (twice for a .png that needs its range).
         out_path: ends in .npy: exactly `image.numpy()`, so (height, width) for one band, else (height, width, bands);
-            .tif: (height, width, bands) in 256-pixel tiles without compression; .png: 8 bit, uchar as it is, ushort
+            .tif: (height, width, bands) in 256-pixel tiles without compression, double as float; .png: 8 bit, uchar as it is, ushort
             divided by 257, other formats linearly from the lowest to the highest value.
         tensor: whether the .npy is (bands, height, width), one band included; nothing else changes.
         progress: see `Progress`.
@@ -208,6 +208,9 @@ class _Planes:
 
 def _write_tif(image: pyvips.Image, part: Path) -> None:
     size = image.width * image.height * image.bands * BYTES_PER_VALUE[image.format]
+    if image.format == "double":
+        # libvips 8.18 writes TIFFs of doubles that it cannot read back ("samples out of range").
+        image = image.cast("float")
     if image.interpretation not in _PLAIN:
         image = image.copy(interpretation="multiband")
     image.tiffsave(str(part), tile=True, tile_width=256, tile_height=256, bigtiff=size > _BIG_TIFF_BYTES, keep="none")
