@@ -11,11 +11,21 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from augviz.errors import ArgumentError, AugvizError, ImageError, PipelineError, WorkerCrashed, WorkerTimeout
+from augviz.errors import (
+    ArgumentError,
+    AugvizError,
+    ImageError,
+    PipelineError,
+    StepError,
+    WorkerCrashed,
+    WorkerError,
+    WorkerTimeout,
+)
 
 if TYPE_CHECKING:
     from augviz.model import Pipeline
@@ -26,6 +36,9 @@ FAILED = 2
 OUTPUT_SUFFIXES = (".npy", ".tif", ".png")
 
 DEFAULT_MAX_SIDE = 1024
+
+DRAW_KEYS = ("id", "transform", "applied", "values", "width", "height", "bands", "format")
+"""What `draw --json` prints of each step."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -151,7 +164,9 @@ def _info(options: argparse.Namespace) -> None:
 
 def _draw(options: argparse.Namespace) -> None:
     request = _request(options)
-    draw = _work("draw", request)["draw"]
+    found = _work("draw", request)["draw"]
+    steps = [{key: step[key] for key in DRAW_KEYS} for step in found["steps"]]
+    draw = {"seed": found["seed"], "steps": steps}
     print(json.dumps(draw, indent=2) if options.json else _draw_text(draw))
 
 
@@ -206,12 +221,28 @@ def _request(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _work(function: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Have a fresh process do it. Raises AugvizError; a crash or a time-out names the step where that can be found."""
+    """Have a fresh process do it. Raises AugvizError; where the process ends, the error names the step that ended it."""
     try:
         return _run(function, request)
-    except (WorkerCrashed, WorkerTimeout):
-        if "pipeline" in request:
-            _run("blame", {key: request[key] for key in ("path", "input", "pipeline", "seed")})
+    except WorkerError as failure:
+        if "pipeline" not in request or not isinstance(failure, WorkerCrashed | WorkerTimeout):
+            raise
+        _raise_for_guilty(failure, {key: request[key] for key in ("path", "input", "pipeline", "seed")})
+        raise
+
+
+def _raise_for_guilty(failure: WorkerError, request: Mapping[str, Any]) -> None:
+    """Raises a StepError if the step is found that made the worker end."""
+    from augviz.child import exit_words
+
+    try:
+        _run("blame", request)
+    except StepError as guilty:
+        if isinstance(failure, WorkerCrashed) and not isinstance(guilty.__cause__, WorkerCrashed):
+            # Step by step it went well, so the slowest step is named: a guess, and said to be one.
+            words = exit_words(failure.exit_status or 0)
+            reason = f"the library crashed ({words}) for this draw, probably in this step"
+            raise StepError(guilty.transform, reason, step_id=guilty.step_id, position=guilty.position) from failure
         raise
 
 
@@ -256,31 +287,31 @@ def _erase_progress() -> None:
 
 
 def _write(function: str, options: argparse.Namespace, more: Mapping[str, Any]) -> None:
-    """Have a worker write `options.out`, and print the range of values where it had to be mapped."""
-    out = Path(options.out)
+    """Have a worker write `options.out`, and print the range of values where a .png had to stretch it."""
     request = _request(options)
-    with _unfinished(out) as path:
+    with _unfinished(Path(options.out)) as path:
         value = _work(function, {**request, **more, "out": os.fspath(path)})
-    if value.get("low") is not None:
-        print(f"minimum {value['low']!r}, maximum {value['high']!r}, shown as 0 to 255")
+    if value.get("mapping", "").startswith("linear"):
+        print(f"minimum {value['low']!r}, maximum {value['high']!r}, shown as 0 and 255")
 
 
 @contextlib.contextmanager
 def _unfinished(out: Path) -> Iterator[Path]:
-    """A name beside `out` to write to; the file gets its own name when the block ends well, else it is removed."""
+    """A file to write to; it gets the name `out` when the block ends well, else nothing of it is left."""
     if out.suffix.lower() not in OUTPUT_SUFFIXES:
         raise ArgumentError(f"-o: the name must end in {', '.join(OUTPUT_SUFFIXES)}, got {out.name!r}.")
     if out.is_dir():
         raise ArgumentError(f"-o: {out} is a folder.")
-    path = out.with_name(f".{out.stem}.{os.getpid()}{out.suffix.lower()}")
+    if not out.parent.is_dir():
+        raise ArgumentError(f"-o: there is no folder {out.parent}.")
     try:
-        path.touch()
-        yield path
-        os.replace(path, out)
+        # A folder, because a worker that crashes leaves its own unfinished file beside the one it was to write.
+        with tempfile.TemporaryDirectory(prefix=".augviz-", dir=out.parent) as folder:
+            path = Path(folder) / out.name
+            yield path
+            os.replace(path, out)
     except OSError as error:
         raise ImageError(f"{out}: the file cannot be written: {error.strerror}.") from error
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _info_text(info: Mapping[str, Any]) -> str:

@@ -110,7 +110,7 @@ def to_tensor(image):
 _COLLATE = '''\
 def collate(batch):
     """Keep the images in a list, since they can differ in size or type."""
-    images, labels = zip(*batch)
+    images, labels = zip(*batch, strict=True)
     return list(images), torch.tensor(labels)'''
 
 
