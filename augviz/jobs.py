@@ -9,7 +9,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import Future, wait
 from typing import Any, Literal
 
 from augviz.child import Answer, Call, Child
@@ -43,6 +43,11 @@ class Job:
         self._thread.start()
 
     @property
+    def future(self) -> Future[Answer]:
+        """The answer to come; raises as `Child.ask` does."""
+        return self._call.future
+
+    @property
     def pid(self) -> int:
         """Process id of the child, for the tests and for people with a process list."""
         return self._child.pid
@@ -74,7 +79,7 @@ class Job:
 
     def wait(self, seconds: float) -> State:
         """Wait until it has ended, at most `seconds`; returns the state."""
-        wait([self._call.future], timeout=seconds, return_when=FIRST_COMPLETED)
+        wait([self._call.future], timeout=seconds)
         return self.state
 
     def cancel(self) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from augviz.child import Answer, Call, Child, WorkerBug
 from augviz.errors import WorkerError
+from augviz.jobs import start_job
 
 __all__ = ["MAX_QUEUED", "Answer", "Pool", "WorkerBug", "get_pool"]
 
@@ -120,6 +121,13 @@ class Pool:
         except asyncio.CancelledError:
             self.cancel(future)
             raise
+
+    def submit_fresh(self, function: str, args: Mapping[str, Any]) -> Future[Answer]:
+        """Have a process of its own answer, one that may well die of it. Raises WorkerError if there is no room."""
+        job = start_job(
+            function, args, seconds=self._seconds, memory_bytes=self._memory_bytes, nice=0, tasks=self._tasks
+        )
+        return job.future
 
     def cancel(self, future: Future[Answer]) -> None:
         """Give a request up: take it from the queue, or tell its worker to stop. The future raises Cancelled."""

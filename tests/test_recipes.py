@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,11 +74,9 @@ def test_the_worker_gets_the_saved_form_and_its_input() -> None:
 
 def test_threads_may_register_at_once() -> None:
     table = Recipes(max_recipes=50)
-    recipes = [recipe_of("a.tif", PIPELINE, seed) for seed in range(200)]
-    threads = [threading.Thread(target=lambda: [table.register(r) for r in recipes]) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    recipes = [recipe_of("a.tif", PIPELINE, seed) for seed in range(500)]
+    with ThreadPoolExecutor(4) as threads:
+        keys = list(threads.map(lambda _: [table.register(recipe) for recipe in recipes], range(4)))
 
-    assert sum(table.lookup(table.register(r)) == r for r in recipes) == 200
+    assert keys == [keys[0]] * 4
+    assert sum(table.lookup(key) is not None for key in keys[0]) == 50

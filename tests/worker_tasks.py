@@ -116,6 +116,28 @@ def niceness(args: Args, context: Context) -> Args:
     return {"nice": os.nice(0), "threads": os.environ["VIPS_CONCURRENCY"]}
 
 
+def picture(args: Args, context: Context) -> tuple[Args, bytes]:
+    """Stands for any picture: the pipeline's first step names another function of this module, with its arguments."""
+    step = args["pipeline"]["steps"][0]
+    if "log" in step["args"]:
+        append({"path": step["args"]["log"], "line": args["quality"]}, context)
+    found = TASKS[step["transform"]](step["args"], context)
+    value = found[0] if isinstance(found, tuple) else found
+    return {**value, "asked": {name: args[name] for name in ("side", "quality", "upto", "seed")}}, b"\xff\xd8" * 500
+
+
+def blame(args: Args, context: Context) -> Args:
+    """Tells the step and does the same again."""
+    step = args["pipeline"]["steps"][0]
+    context.at_step(step["id"], step["transform"], 1)
+    TASKS[step["transform"]](step["args"], context)
+    return {}
+
+
+def not_finite(args: Args, context: Context) -> Args:
+    return {"low": float("nan"), "high": [float("inf"), 1.5], "name": "é"}
+
+
 def _mark(args: Args) -> None:
     if "began" in args:
         with open(args["began"], "w") as file:
@@ -142,5 +164,8 @@ TASKS = {
         answer_nonsense,
         tell_stages,
         niceness,
+        picture,
+        blame,
+        not_finite,
     )
 }

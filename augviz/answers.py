@@ -1,0 +1,213 @@
+"""Answers of the workers, shared: one computation for identical requests, a cache in front, the latest of a topic wins.
+
+Thread safe, so that pages (threads) and routes (coroutines) use the same one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from augviz.child import Answer
+from augviz.errors import Cancelled, StepError, WorkerCrashed, WorkerError, WorkerTimeout
+from augviz.workers import Pool
+
+MAX_BYTES = 64 << 20
+MAX_ERRORS = 1000
+"""Refusals that are remembered: a draw that crashes the library must not cost a worker at each look."""
+
+_OVERHEAD_BYTES = 1000  # of an entry's dictionaries, roughly
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to ask the workers.
+
+    Attributes:
+        name: equal names have equal answers.
+        function, args: worker function and its arguments.
+        blames: whether the worker function "blame", given the same arguments, can name the step at fault after a crash.
+    """
+
+    name: Hashable
+    function: str
+    args: Mapping[str, Any] = field(compare=False, hash=False)
+    lane: str = "render"
+    blames: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Waiter:
+    """One who waits for an answer. The future raises Cancelled when a newer one of the same topic has come."""
+
+    question: Question
+    topic: tuple[str, str] | None
+    future: Future[Answer] = field(default_factory=Future)
+
+    def settle(self, outcome: Answer | BaseException) -> None:
+        with contextlib.suppress(InvalidStateError):
+            if isinstance(outcome, Answer):
+                self.future.set_result(outcome)
+            else:
+                self.future.set_exception(outcome)
+
+
+@dataclass(eq=False, slots=True)
+class _Computation:
+    question: Question
+    future: Future[Answer]
+    waiters: list[Waiter]
+
+
+class Answers:
+    """Shares a pool's answers.
+
+    Args:
+        max_bytes: of blobs (and texts, roughly) that are kept; the least recently used go first.
+    """
+
+    def __init__(self, pool: Pool, max_bytes: int = MAX_BYTES) -> None:
+        self._pool = pool
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()  # guards all below; never held while futures are settled
+        self._kept: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._kept_bytes = 0
+        self._refused: OrderedDict[Hashable, StepError] = OrderedDict()
+        self._computations: dict[Hashable, _Computation] = {}
+        self._topics: dict[tuple[str, str], Waiter] = {}
+
+    def ask(self, question: Question, *, session: str = "", topic: str = "") -> Waiter:
+        """Wait for an answer; with a session and a topic, in the place of whoever waited for the same topic.
+
+        Raises WorkerError if the queue is full.
+        """
+        waiter = Waiter(question, (session, topic) if session and topic else None)
+        started = None
+        with self._lock:
+            known = self._known(question.name)
+            if known is None:
+                started = self._join(waiter)
+            older = self._topics.pop(waiter.topic, None) if waiter.topic is not None else None
+            if known is None and waiter.topic is not None:
+                self._topics[waiter.topic] = waiter
+        if known is not None:
+            waiter.settle(known)
+        if started is not None:
+            started.future.add_done_callback(partial(self._done, started))
+        if older is not None:
+            self.leave(older)
+        return waiter
+
+    def call(self, question: Question) -> Answer:
+        """Ask and wait."""
+        return self.ask(question).future.result()
+
+    def leave(self, waiter: Waiter) -> None:
+        """Wait no more. The computation is given up when nobody else waits for it."""
+        abandoned = None
+        with self._lock:
+            self._forget_topic(waiter)
+            computation = self._computations.get(waiter.question.name)
+            if computation is not None and waiter in computation.waiters:
+                computation.waiters.remove(waiter)
+                if not computation.waiters:
+                    del self._computations[waiter.question.name]
+                    abandoned = computation
+        waiter.settle(Cancelled("The request was given up because a newer one took its place, or its asker has gone."))
+        if abandoned is not None:
+            self._pool.cancel(abandoned.future)
+
+    @property
+    def kept_bytes(self) -> int:
+        """What the cache holds."""
+        return self._kept_bytes
+
+    def _known(self, name: Hashable) -> Answer | StepError | None:
+        if (answer := self._kept.get(name)) is not None:
+            self._kept.move_to_end(name)
+            return answer
+        return self._refused.get(name)
+
+    def _join(self, waiter: Waiter) -> _Computation | None:
+        """Join the computation of the same question; returns it if it had to be started."""
+        question = waiter.question
+        if (computation := self._computations.get(question.name)) is not None:
+            computation.waiters.append(waiter)
+            return None
+        future = self._pool.submit(question.function, question.args, lane=question.lane)
+        computation = self._computations[question.name] = _Computation(question, future, [waiter])
+        return computation
+
+    def _done(self, computation: _Computation, future: Future[Answer]) -> None:
+        error = future.exception()
+        if error is None:
+            self._finish(computation, future.result())
+        elif computation.question.blames and isinstance(error, WorkerCrashed | WorkerTimeout):
+            self._blame(computation, error)
+        else:
+            self._finish(computation, error)
+
+    def _blame(self, computation: _Computation, error: WorkerCrashed | WorkerTimeout) -> None:
+        """Ask a fresh process, which may die of it as well, at which step it happened."""
+        if not computation.waiters:
+            return
+        after = "time-out" if isinstance(error, WorkerTimeout) else "crash"
+        try:
+            future = self._pool.submit_fresh("blame", {**computation.question.args, "after": after})
+        except WorkerError:  # no room for another process: the crash itself is the better news
+            self._finish(computation, error)
+            return
+        future.add_done_callback(lambda blamed: self._finish(computation, _verdict(blamed.exception(), error)))
+
+    def _finish(self, computation: _Computation, outcome: Answer | BaseException) -> None:
+        name = computation.question.name
+        with self._lock:
+            if self._computations.get(name) is computation:
+                del self._computations[name]
+            if isinstance(outcome, Answer):
+                self._keep(name, outcome)
+            elif isinstance(outcome, StepError) and _will_crash_again(outcome):
+                self._refused[name] = outcome
+                if len(self._refused) > MAX_ERRORS:
+                    self._refused.popitem(last=False)
+            waiters = tuple(computation.waiters)
+            for waiter in waiters:
+                self._forget_topic(waiter)
+        for waiter in waiters:
+            waiter.settle(outcome)
+
+    def _keep(self, name: Hashable, answer: Answer) -> None:
+        if name in self._kept or _size(answer) > self._max_bytes:
+            return
+        self._kept[name] = answer
+        self._kept_bytes += _size(answer)
+        while self._kept_bytes > self._max_bytes:
+            self._kept_bytes -= _size(self._kept.popitem(last=False)[1])
+
+    def _forget_topic(self, waiter: Waiter) -> None:
+        if waiter.topic is not None and self._topics.get(waiter.topic) is waiter:
+            del self._topics[waiter.topic]
+
+
+def _size(answer: Answer) -> int:
+    return len(answer.blob) + _OVERHEAD_BYTES
+
+
+def _verdict(blamed: BaseException | None, error: WorkerCrashed | WorkerTimeout) -> BaseException:
+    """What to tell after a crash: the step at fault if it could be named, else the crash."""
+    if isinstance(blamed, StepError):
+        blamed.__cause__ = error
+        return blamed
+    return error
+
+
+def _will_crash_again(error: StepError) -> bool:
+    """Whether the same draw would cost the next worker too. A time limit may hold next time, or the system's memory."""
+    crash = error.__cause__
+    return isinstance(crash, WorkerCrashed) and crash.exit_status != -9  # SIGKILL, which Windows does not name

@@ -1,0 +1,220 @@
+"""The routes of pictures and figures. Starlette only: no Streamlit, no pixels; the workers make what is served.
+
+An address holds the key of a recipe, so it always shows the same picture and browsers may keep it. A page says with
+`session` and `topic` what an address is for: when the same topic asks for something else, the older request is dropped.
+When a browser goes away its request is given up, unless somebody else waits for the same picture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from augviz.answers import Answers, Question, Waiter
+from augviz.child import Answer
+from augviz.errors import ArgumentError, AugvizError, Cancelled, StepError
+from augviz.recipes import Recipe, lookup
+from augviz.workers import get_pool
+
+MIN_SIDE, MAX_SIDE = 64, 2048
+"""Sides of pictures in pixels; what is asked beyond is brought inside."""
+
+QUALITIES = ("quick", "fine")
+
+_POLL_SECONDS = 0.05  # how often a browser is looked after while its picture is made
+_KEEP = "private, max-age=3600, immutable"
+_GUARDED = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
+_log = logging.getLogger("augviz")
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def routes(base_path: str = "", answers: Callable[[], Answers] | None = None) -> list[Route]:
+    """The routes, below Streamlit's `server.baseUrlPath` where that is set.
+
+    Args:
+        answers: where answers come from; by default the server's own, made with its pool at the first request.
+    """
+    source = answers or get_answers
+    base = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
+    return [
+        Route(f"{base}/augviz/picture/{{key}}/{{quality}}.jpg", _guarded(_picture, source)),
+        Route(f"{base}/augviz/report/{{key}}.json", _guarded(_report, source)),
+        Route(f"{base}/augviz/thumb/{{key}}.jpg", _guarded(_thumb, source)),
+    ]
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: object) -> AsyncIterator[None]:
+    """Start the workers with the server, and end them with it."""
+    pool = get_pool()
+    pool.warm()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(pool.close)
+
+
+@lru_cache(maxsize=1)
+def get_answers() -> Answers:
+    """The answers that the whole server shares."""
+    return Answers(get_pool())
+
+
+def picture_question(key: str, recipe: Recipe, side: int, quality: str, upto: int | None = None) -> Question:
+    """The question for a picture: a JPEG of the result, or after `upto` steps (0 is the source)."""
+    args = {**recipe.args(), "side": side, "quality": quality, "upto": upto}
+    return Question(("picture", key, side, quality, upto), "picture", args, blames=True)
+
+
+def report_question(key: str, recipe: Recipe, side: int) -> Question:
+    """The question for the figures of every step, worked at `side` pixels."""
+    return Question(("report", key, side), "report", {**recipe.args(), "side": side}, blames=True)
+
+
+def thumb_question(recipe: Recipe, side: int) -> Question:
+    """The question for the source for show; equal for every pipeline and seed."""
+    args = recipe.args()
+    asked = {"path": args["path"], "input": args["input"], "side": side}
+    name = ("original", recipe.path, recipe.stamp, json.dumps(args["input"], sort_keys=True), side)
+    return Question(name, "original", asked)
+
+
+async def _picture(request: Request, answers: Answers) -> Response:
+    key, recipe = _recipe(request)
+    quality = request.path_params["quality"]
+    if quality not in QUALITIES:
+        raise ArgumentError(f"quality must be one of {', '.join(QUALITIES)}, got {quality!r}.")
+    side, upto = _side(request, 1024), _number(request, "upto", None)
+    if upto is not None and upto < 0:
+        raise ArgumentError(f"upto must be at least 0, got {upto}.")
+    return await _jpeg(request, answers, key, picture_question(key, recipe, side, quality, upto))
+
+
+async def _report(request: Request, answers: Answers) -> Response:
+    key, recipe = _recipe(request)
+    answer = await _answer(request, answers, report_question(key, recipe, _side(request, 1024)))
+    headers = {"Cache-Control": _KEEP, "X-Augviz-Key": key}
+    return Response(_json(answer.value), media_type="application/json", headers=headers)
+
+
+async def _thumb(request: Request, answers: Answers) -> Response:
+    key, recipe = _recipe(request)
+    return await _jpeg(request, answers, key, thumb_question(recipe, _side(request, 256)))
+
+
+async def _jpeg(request: Request, answers: Answers, key: str, question: Question) -> Response:
+    answer = await _answer(request, answers, question)
+    headers = {"Cache-Control": _KEEP, "X-Augviz-Key": key, "X-Augviz-Meta": _json(answer.value)}
+    return Response(answer.blob, media_type="image/jpeg", headers=headers)
+
+
+async def _answer(request: Request, answers: Answers, question: Question) -> Answer:
+    """Wait for the answer as long as the browser does. Raises what the computation raises, Cancelled if it has gone."""
+    query = request.query_params
+    waiter = answers.ask(question, session=query.get("session", ""), topic=query.get("topic", ""))
+    done = _event_of(waiter)
+    try:
+        while not done.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(done.wait(), _POLL_SECONDS)
+            if not done.is_set() and await request.is_disconnected():
+                break
+    finally:
+        if not waiter.future.done():
+            answers.leave(waiter)
+    return waiter.future.result()
+
+
+def _event_of(waiter: Waiter) -> asyncio.Event:
+    """An event of this loop that is set when the future is done, whichever thread settles it."""
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def tell(_future: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the server has been stopped: nobody waits any more
+            loop.call_soon_threadsafe(done.set)
+
+    waiter.future.add_done_callback(tell)
+    return done
+
+
+def _guarded(handler: Callable[[Request, Answers], Awaitable[Response]], answers: Callable[[], Answers]) -> Handler:
+    """The boundary of the routes: an error of the family becomes a sentence, anything else is logged as a bug."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            response = await handler(request, answers())
+        except _UnknownKeyError as error:
+            response = _refusal(404, {"error": str(error)})
+        except Cancelled as error:
+            response = _refusal(409, {"error": str(error), "class": "Cancelled"})
+        except AugvizError as error:
+            response = _refusal(422, _told(error))
+        except Exception:  # noqa: BLE001 - the browser reads a sentence, the log the traceback
+            _log.exception("%s failed", request.url.path)
+            response = _refusal(500, {"error": "Something went wrong in augviz itself; its log says what."})
+        response.headers.update(_GUARDED)
+        return response
+
+    return endpoint
+
+
+class _UnknownKeyError(Exception):
+    """The address stands for nothing, or not any more."""
+
+
+def _recipe(request: Request) -> tuple[str, Recipe]:
+    key = request.path_params["key"]
+    recipe = lookup(key)
+    if recipe is None:
+        raise _UnknownKeyError("This picture is not known any more; reload the page to make it anew.")
+    return key, recipe
+
+
+def _side(request: Request, default: int) -> int:
+    return min(MAX_SIDE, max(MIN_SIDE, _number(request, "side", default) or 0))
+
+
+def _number(request: Request, name: str, default: int | None) -> int | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentError(f"{name} must be a whole number, got {text[:40]!r}.") from None
+
+
+def _told(error: AugvizError) -> dict[str, Any]:
+    told: dict[str, Any] = {"error": str(error), "class": type(error).__name__}
+    if isinstance(error, StepError):
+        told |= {"step_id": error.step_id, "transform": error.transform, "position": error.position}
+    return told
+
+
+def _refusal(status: int, told: Mapping[str, Any]) -> JSONResponse:
+    return JSONResponse(told, status, {"Cache-Control": "no-store"})
+
+
+def _json(value: Any) -> str:
+    """Compact ASCII JSON that browsers read: a number that is not finite becomes null, which means unknown."""
+    return json.dumps(_finite(value), separators=(",", ":"), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
