@@ -1,0 +1,1 @@
+"""The Streamlit face of augviz; the only package that imports Streamlit."""

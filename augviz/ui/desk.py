@@ -1,0 +1,96 @@
+"""What the pages ask of the workers and the table of recipes. The answers are shared with the routes, which keep them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from augviz import recipes, saved, sources, web
+from augviz.answers import Question
+from augviz.facts import facts_from_json
+from augviz.model import Draw, DrawnLeaf, Header, ImageFacts, InputChoice, Pipeline
+from augviz.recipes import Recipe
+from augviz.sources import SourceRef
+
+REPORT_SIDE_PX = 1024
+"""As the component asks for it, so that both are one computation."""
+
+
+def recipe(source: SourceRef, pipeline: Pipeline, seed: int) -> Recipe:
+    """What a picture is made from. Raises ImageError if the image cannot be found."""
+    return recipes.recipe_of(sources.resolve(source), saved.dump(pipeline), seed)
+
+
+def key_of(source: SourceRef, pipeline: Pipeline, seed: int) -> str:
+    """The key of a recipe, remembered by the server so that its picture can be asked for."""
+    return recipes.register(recipe(source, pipeline, seed))
+
+
+def facts_of(source: SourceRef, choice: InputChoice) -> ImageFacts:
+    """What the image's header tells. Raises ImageError where it cannot be opened."""
+    asked = recipe(source, Pipeline((), choice), 0)
+    args = {name: value for name, value in asked.args().items() if name in ("path", "input")}
+    return facts_from_json(_ask(Question(("facts", asked), "describe", args, lane="desk"))["facts"])
+
+
+def draw_of(asked: Recipe) -> Draw:
+    """What each step draws for the full-size image. Raises StepError where a step cannot be built or drawn."""
+    return draw_from_json(_ask(Question(("draw", asked), "draw", asked.args(), lane="desk"))["draw"])
+
+
+def report_of(key: str, asked: Recipe) -> Mapping[str, Any]:
+    """What each step did to the pixels at preview scale: seconds, value ranges, histograms. Makes pixels."""
+    return _ask(web.report_question(key, asked, REPORT_SIDE_PX))
+
+
+def _ask(question: Question) -> dict[str, Any]:
+    return web.get_answers().call(question).value
+
+
+def draw_from_json(data: Mapping[str, Any]) -> Draw:
+    """The draw that a worker has described."""
+    source = _header(data["source"])
+    leaves = tuple(
+        DrawnLeaf(
+            step["id"],
+            step["transform"],
+            step["position"],
+            step["applied"],
+            step["enabled"],
+            step["values"],
+            _header(step["before"]),
+            _header(step["after"]),
+        )
+        for step in data["steps"]
+    )
+    return Draw(data["seed"], source, leaves, _header(data["result"]), data["tensor"])
+
+
+def _header(data: Mapping[str, Any]) -> Header:
+    return Header(data["width"], data["height"], data["bands"], data["format"])
+
+
+def base_address() -> str:
+    """Where augviz' own routes begin, as the browser sees it."""
+    prefix = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{prefix}/augviz/" if prefix else "/augviz/"
+
+
+def picture_address(source: SourceRef, pipeline: Pipeline, seed: int, side: int) -> str:
+    """Address of a quick picture, `side` pixels on its longer side."""
+    return f"{base_address()}picture/{key_of(source, pipeline, seed)}/quick.jpg?side={side}"
+
+
+def session_id() -> str:
+    """Names this visitor to the routes, so that only their own newer requests replace older ones."""
+    if "session" not in st.session_state:
+        st.session_state["session"] = secrets.token_urlsafe(9)
+    return str(st.session_state["session"])
+
+
+def thumb_address(source: SourceRef, choice: InputChoice, side: int = 256) -> str:
+    """Address of a small picture of the source itself."""
+    return f"{base_address()}thumb/{key_of(source, Pipeline((), choice), 0)}.jpg?side={side}"

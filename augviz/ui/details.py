@@ -1,0 +1,220 @@
+"""Below the picture: what was drawn, what the values became, and the code. Each part only works when it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from augviz import catalog, checks, export
+from augviz.errors import AugvizError
+from augviz.model import DTYPES, Draw, DrawnLeaf, Header
+from augviz.recipes import Recipe
+from augviz.ui import desk, edits, viewer, widgets
+from augviz.ui.state import Scene
+from augviz.units import seconds_text
+
+BAND_COLOURS = ("#e5484d", "#30a46c", "#0090ff")
+"""Red, green and blue that can be told apart on light and dark."""
+
+COMPOSE, DATASET = "Pipeline", "Dataset module"
+
+
+def show(scene: Scene, key: str, recipe: Recipe, draw: Draw | None) -> None:
+    """The tabs; the body of a closed one is not run."""
+    drawn, values, code = st.tabs(
+        ["Drawn values", "Values and histogram", "Code"], key="explore.details", on_change="rerun"
+    )
+    if drawn.open:
+        with drawn:
+            _drawn_values(scene, draw)
+    if values.open:
+        with values:
+            _values(key, recipe, draw)
+    if code.open:
+        with code:
+            _code(scene)
+    with st.container(key="explore.key"):
+        st.caption(f"Recipe {key}")
+
+
+# Drawn values
+
+
+def _drawn_values(scene: Scene, draw: Draw | None) -> None:
+    if draw is None:
+        st.caption("Nothing was drawn: a step cannot be built for this image.")
+        return
+    if not draw.leaves:
+        st.caption("No steps: nothing is drawn, the result is the image itself.")
+        return
+    st.table(
+        [drawn_row(leaf, scene) for leaf in draw.leaves],
+        hide_index=True,
+        border="horizontal",
+        alt=f"What each step drew with seed {draw.seed}",
+    )
+
+
+def drawn_row(leaf: DrawnLeaf, scene: Scene) -> dict[str, str]:
+    """One row of the table of drawn values: what happened, the value, and the range that it was drawn from."""
+    happened = "applied" if leaf.applied else "skipped" if leaf.enabled else "off"
+    return {
+        "Step": f"{leaf.position} {leaf.transform}",
+        "": happened,
+        "Drawn": drawn_text(leaf.values) if leaf.applied else "–",
+        "From": _ranges(leaf, scene),
+        "Size": size_change(leaf.before, leaf.after) if leaf.applied else "–",
+    }
+
+
+def drawn_text(values: Mapping[str, Any]) -> str:
+    """The drawn values in a line; long lists by their length and beginning."""
+    if set(values) == {"times", "each"}:
+        return f"{values['times']} times: " + "; ".join(drawn_text(each) for each in values["each"])
+    return (
+        ", ".join(f"{name} {_value(value)}".replace("_", "\\_") for name, value in values.items()) or "nothing to draw"
+    )
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list) and len(value) > 4:
+        return f"{len(value)} values: {_value(value[:2])} …"
+    if isinstance(value, list):
+        return "(" + ", ".join(_value(v) for v in value) + ")"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} {_value(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, float):
+        return f"{value:.4g}".replace("-", "−")
+    return widgets.value_text(value)
+
+
+def _ranges(leaf: DrawnLeaf, scene: Scene) -> str:
+    """The step's ranges: the arguments that hold more than one possible value."""
+    step = edits.find(scene.state.pipeline, leaf.id)
+    spec, args = catalog.transform(leaf.transform), catalog.resolved_args(step)  # type: ignore[arg-type]
+    parts = []
+    for param in spec.params:
+        found = checks.pairs(param, args.get(param.name)) if param.kind.value.endswith("range") else ()
+        if found:
+            text = ", ".join(widgets.value_text(pair) for pair in found)
+            parts.append(f"{param.name} {text} {param.unit}".strip().replace("_", "\\_"))
+    return ", ".join(parts) or "–"
+
+
+def size_change(before: Header, after: Header) -> str:
+    """`512 × 512 → 586 × 586`, and the format if it changes as well."""
+    old, new = viewer.shape_text(before), viewer.shape_text(after)
+    return old if old == new else f"{old} → {new}"
+
+
+# Values and histogram
+
+
+def _values(key: str, recipe: Recipe, draw: Draw | None) -> None:
+    if draw is None:
+        st.caption("No values: a step cannot be built for this image.")
+        return
+    try:
+        with st.spinner("Making each step's result"):
+            report = desk.report_of(key, recipe)
+    except AugvizError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.markdown(clipped_text(report, draw))
+    before, after = st.columns(2)
+    with before:
+        _chart("Before", report["histogram"]["before"], draw.source)
+    with after:
+        _chart("After", report["histogram"]["after"], draw.result)
+    rows = [step_row(step) for step in report["steps"]]
+    if rows:
+        st.table(rows, hide_index=True, border="horizontal", alt="Time and values of each step at preview scale")
+    total = seconds_text(report["total_seconds"])
+    st.caption(f"Measured at preview scale (1/{widgets.number_text(float(report['scale']))}): {total} for all steps.")
+
+
+def clipped_text(report: Mapping[str, Any], draw: Draw) -> str:
+    """Range of the result's values, and the share of them at the ends of its format."""
+    after = report["histogram"]["after"]
+    if after["low"] is None:
+        return "The result has no finite values."
+    steps = report["steps"]
+    low, high = (steps[-1]["low"], steps[-1]["high"]) if steps else (None, None)
+    sentence = ""
+    if low is not None and high is not None:
+        sentence = f"The result holds values from **{_value(low)}** to **{_value(high)}**. "
+        if low < 0 or high > 255:
+            sentence += ":orange[:material/warning: They leave the range from 0 to 255 that 8 bit can show.] "
+    clipped = report["clipped"]["after"]
+    if clipped is None:
+        dtype = DTYPES.get(draw.result.format, draw.result.format)
+        return f"{sentence}Nothing is clipped in {dtype}."
+    return f"{sentence}Clipped: {clipped['low']:.1%} of the values are at the lowest, {clipped['high']:.1%} at the highest."
+
+
+def step_row(step: Mapping[str, Any]) -> dict[str, str]:
+    """One row of the table of steps."""
+    header = Header(step["width"], step["height"], step["bands"], step["format"])
+    known = step["low"] is not None
+    return {
+        "Step": f"{step['position']} {step['transform']}",
+        "Time": seconds_text(step["seconds"]),
+        "Result at full size": viewer.shape_text(header),
+        "Values": f"{_value(step['low'])} … {_value(step['high'])}" if known else "unknown",
+    }
+
+
+def _chart(title: str, histogram: Mapping[str, Any], header: Header) -> None:
+    counts = histogram["counts"]
+    if not counts:
+        st.caption(f"{title}: no finite values.")
+        return
+    low, high = histogram["low"], histogram["high"]
+    width = (high - low) / len(counts[0]) or 1
+    positions = [low + (i + 0.5) * width for i in range(len(counts[0]))]
+    figure = go.Figure()
+    for band, values in enumerate(counts):
+        colour = BAND_COLOURS[band] if len(counts) in (3, 4) and band < 3 else None
+        figure.add_scatter(
+            x=positions, y=values, mode="lines", name=f"band {band + 1}", line={"width": 1.5, "color": colour}
+        )
+    figure.update_layout(
+        title={"text": f"{title}, {DTYPES.get(header.format, header.format)}", "font": {"size": 14}},
+        height=240,
+        margin={"l": 8, "r": 8, "t": 34, "b": 8},
+        showlegend=len(counts) > 1,
+        legend={"orientation": "h", "y": 1.15, "x": 1, "xanchor": "right"},
+        xaxis_title="value",
+        yaxis_title="pixels",
+    )
+    text = f"Histogram {title.lower()}: {len(counts)} bands, values from {_value(low)} to {_value(high)}"
+    st.plotly_chart(figure, key=f"explore.histogram.{title}", config={"displayModeBar": False}, alt=text)
+
+
+# Code
+
+
+def _code(scene: Scene) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        kind = st.segmented_control(
+            "Code", [COMPOSE, DATASET], key="explore.code", default=COMPOSE, required=True, label_visibility="collapsed"
+        )
+        pipeline = edits.complete(scene.state.pipeline)
+        try:
+            text = export.compose(pipeline) if kind == COMPOSE else export.dataset(pipeline, scene.facts)
+        except AugvizError as error:
+            st.error(str(error), icon=":material/error:")
+            return
+        st.download_button(
+            "Download",
+            text,
+            file_name="transform.py" if kind == COMPOSE else "dataset.py",
+            mime="text/x-python",
+            key="explore.download",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    st.code(text, language="python", line_numbers=True, wrap_lines=False)

@@ -1,0 +1,356 @@
+"""The pipeline as cards: switch, order, open and change steps and groups. Every change goes through `state.edit`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from augviz import catalog, presets
+from augviz.model import Caveat, Draw, Group, ImageFacts, Item, Pipeline, Problem, Step, Value
+from augviz.ui import edits, findings, picker, state, widgets
+from augviz.ui.state import Scene
+
+MAX_DEPTH = 2
+"""Levels of groups that the editor shows as cards in cards; deeper ones are kept, and shown as one line."""
+
+UP, DOWN, COPY, RESET, OUT, DELETE = (
+    ":material/arrow_upward: Move up",
+    ":material/arrow_downward: Move down",
+    ":material/content_copy: Duplicate",
+    ":material/restart_alt: Reset to defaults",
+    ":material/logout: Move out of the group",
+    ":material/delete: Delete",
+)
+INTO = ":material/login: Move into "
+
+
+def show(scene: Scene, draw: Draw | None) -> None:
+    """The head of the pipeline, its cards in a frame that scrolls, and the button that adds."""
+    _head(scene)
+    with st.container(key="explore.editor", height=420, border=False, gap="xsmall", autoscroll=False):
+        if not scene.state.pipeline.steps:
+            st.caption("No steps: the result is the image itself. Add a step, or choose a preset.")
+        for item in scene.state.pipeline.steps:
+            _card(item, scene, draw, depth=0)
+        picker.button(scene, None)
+
+
+def _head(scene: Scene) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", wrap=False):
+        st.markdown("**Pipeline**", width="content")
+        st.space("stretch")
+        with st.popover("Presets", type="tertiary", icon=":material/auto_awesome_motion:", key="explore.presets"):
+            for preset in presets.PRESETS:
+                st.button(
+                    preset.name,
+                    key=f"explore.preset.{preset.name}",
+                    on_click=take_preset,
+                    args=(preset.pipeline,),
+                    width="stretch",
+                )
+                st.caption(preset.rationale)
+        st.button(
+            "",
+            key="explore.undo",
+            icon=":material/undo:",
+            help="Undo",
+            type="tertiary",
+            disabled=not (scene.state.past or scene.state.refused),
+            on_click=state.undo,
+            shortcut="Ctrl+Z",
+        )
+        st.button(
+            "",
+            key="explore.redo",
+            icon=":material/redo:",
+            help="Redo",
+            type="tertiary",
+            disabled=not scene.state.future,
+            on_click=state.redo,
+            shortcut="Ctrl+Y",
+        )
+
+
+def take_preset(pipeline: Pipeline) -> None:
+    """Replace the steps by a preset's; what the pipeline is fed stays."""
+    state.edit(replace(pipeline, input=state.get().pipeline.input), opened=None)
+
+
+# One card
+
+
+def _card(item: Item, scene: Scene, draw: Draw | None, depth: int) -> None:
+    shown = _as_entered(item, scene)
+    opened = scene.state.opened == item.id
+    with st.container(border=True, gap="xsmall", key=f"explore.card.{item.id}"):
+        _card_head(item, scene, depth)
+        st.caption(summary(shown))
+        if not opened:
+            for finding in findings.of(item, scene.state.pipeline, scene.facts, draw):
+                _finding(finding, item.id)
+        elif isinstance(shown, Group):
+            _group_controls(shown)
+            _caveats(catalog.group(shown.group).caveats)
+        else:
+            _step_controls(shown, scene, draw)
+        if isinstance(item, Group):
+            _members(item, scene, draw, depth)
+
+
+def _as_entered(item: Item, scene: Scene) -> Item:
+    """The item, with the arguments that were entered last even if they were refused."""
+    refused = scene.state.refused
+    return refused.step if refused and refused.step.id == item.id else item
+
+
+def _card_head(item: Item, scene: Scene, depth: int) -> None:
+    name = item.group if isinstance(item, Group) else item.transform
+    spec = catalog.group(name) if isinstance(item, Group) else catalog.transform(name)
+    key = f"explore.step.{item.id}"
+    opened = scene.state.opened == item.id
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", wrap=False):
+        st.session_state[f"{key}.enabled"] = item.enabled
+        st.toggle(
+            f"{name} is on", key=f"{key}.enabled", label_visibility="collapsed", on_change=_switch, args=(item.id,)
+        )
+        st.button(
+            f"**{name}**" if item.enabled else f":gray[{name}]",
+            key=f"{key}.open",
+            type="tertiary",
+            help=spec.help + (f"  \n{len(spec.caveats)} remarks inside." if spec.caveats else ""),
+            icon=":material/expand_more:" if opened else ":material/chevron_right:",
+            on_click=_open,
+            args=(item.id,),
+        )
+        st.space("stretch")
+        st.menu_button(
+            "",
+            _actions(item, scene.state.pipeline, depth),
+            key=f"{key}.menu",
+            icon=":material/more_vert:",
+            type="tertiary",
+            help=f"What can be done with {name}",
+            on_click=_act,
+            args=(item.id, scene.facts),
+        )
+
+
+def _actions(item: Item, pipeline: Pipeline, depth: int) -> list[str]:
+    level = edits.siblings(pipeline, item.id)
+    places = [other.id for other in level]
+    actions = [UP] if places[0] != item.id else []
+    actions += [DOWN] if places[-1] != item.id else []
+    actions += [COPY, RESET]
+    room = depth + 1 < MAX_DEPTH or (isinstance(item, Step) and depth < MAX_DEPTH)
+    if room:
+        actions += [
+            f"{INTO}{other.group} ({place + 1})"
+            for place, other in enumerate(level)
+            if isinstance(other, Group) and other.id != item.id
+        ]
+    if edits.parent(pipeline, item.id) is not None:
+        actions.append(OUT)
+    return [*actions, DELETE]
+
+
+def _act(item_id: str, facts: ImageFacts | None) -> None:
+    """Do what was chosen in the menu of an item."""
+    action = st.session_state[f"explore.step.{item_id}.menu"]
+    pipeline = state.get().pipeline
+    if action == UP:
+        state.edit(edits.move(pipeline, item_id, -1))
+    elif action == DOWN:
+        state.edit(edits.move(pipeline, item_id, 1))
+    elif action == COPY:
+        state.edit(edits.duplicate(pipeline, item_id))
+    elif action == RESET:
+        state.edit(edits.reset(pipeline, item_id, facts))
+    elif action == OUT:
+        state.edit(edits.move_out(pipeline, item_id))
+    elif action == DELETE:
+        state.edit(edits.remove(pipeline, item_id))
+    elif action and action.startswith(INTO):
+        place = int(action.rsplit("(", 1)[1].rstrip(")")) - 1
+        state.edit(edits.move_into(pipeline, item_id, edits.siblings(pipeline, item_id)[place].id))
+
+
+def _switch(item_id: str) -> None:
+    item = edits.find(state.get().pipeline, item_id)
+    on = bool(st.session_state[f"explore.step.{item_id}.enabled"])
+    state.edit(edits.put(state.get().pipeline, replace(item, enabled=on)))
+
+
+def _open(item_id: str) -> None:
+    """Open an item's controls, or close them; one is open at a time."""
+    state.change(opened=None if state.get().opened == item_id else item_id)
+
+
+def summary(item: Item) -> str:
+    """One line: what differs from the library's defaults, and the probability."""
+    if isinstance(item, Group):
+        group = catalog.group(item.group)
+        parts = [f"{len(item.steps)} step{'' if len(item.steps) == 1 else 's'}"]
+        parts += [f"n {item.n if item.n is not None else 1}"] if group.has_n else []
+        parts += ["without replacement"] if item.replace is False else []
+        default_p = group.default_p
+    else:
+        changed = catalog.changed_args(item)
+        parts = [f"{name} {widgets.value_text(value)}" for name, value in changed.items()] or ["defaults"]
+        default_p = catalog.transform(item.transform).default_p
+    p = default_p if item.p is None else item.p
+    return " · ".join([*parts, f"p {widgets.number_text(float(p))}"]).replace("_", "\\_")
+
+
+# What an open card shows
+
+
+def _step_controls(step: Step, scene: Scene, draw: Draw | None) -> None:
+    refused = scene.state.refused
+    if refused and refused.step.id == step.id:
+        _refused(refused.problems, findings.facts_before(step, scene.facts, draw))
+    else:
+        for finding in findings.of(step, scene.state.pipeline, scene.facts, draw):
+            _finding(finding, step.id)
+    spec = catalog.transform(step.transform)
+    values = catalog.resolved_args(step)
+    seen = findings.facts_before(step, scene.facts, draw)
+    for param in spec.params:
+        value = values.get(param.name, param.initial)
+        key = f"explore.step.{step.id}.{param.name}"
+        widgets.show(widgets.Field(param, value, key, seen, _taker(step.id, param.name, seen)))
+    p = spec.default_p if step.p is None else step.p
+    widgets.probability(f"explore.step.{step.id}.p", p, _probability_taker(step.id, seen))
+    _caveats(spec.caveats)
+
+
+def _group_controls(group: Group) -> None:
+    spec = catalog.group(group.group)
+    key = f"explore.step.{group.id}"
+    if spec.has_n:
+        st.session_state[f"{key}.n"] = group.n if group.n is not None else 1
+        st.number_input("n :gray[:small[steps]]", 1, 99, key=f"{key}.n", on_change=_set_n, args=(group.id,))
+        st.session_state[f"{key}.replace"] = group.replace is not False
+        st.toggle(
+            "replace",
+            key=f"{key}.replace",
+            help="Whether the same step can be chosen more than once.",
+            on_change=_set_replace,
+            args=(group.id,),
+        )
+    p = spec.default_p if group.p is None else group.p
+    widgets.probability(f"{key}.p", p, _probability_taker(group.id))
+
+
+def _members(group: Group, scene: Scene, draw: Draw | None, depth: int) -> None:
+    """The cards of a group's members; below the last level that the editor shows, their names in one line."""
+    if depth >= MAX_DEPTH:
+        st.caption(", ".join(m.group if isinstance(m, Group) else m.transform for m in group.steps) or "No steps")
+        return
+    for member in group.steps:
+        _card(member, scene, draw, depth + 1)
+    most = catalog.group(group.group).max_steps
+    if most is None or len(group.steps) < most:
+        picker.button(scene, group.id)
+
+
+def _finding(finding: findings.Finding, item_id: str) -> None:
+    st.markdown(f":orange[:material/warning: :small[{escaped(finding.message)}]]")
+    if finding.fixed is not None:
+        st.button(
+            finding.fix_label,
+            key=f"explore.step.{item_id}.fix.{abs(hash(finding.message))}",
+            icon=":material/build:",
+            type="secondary",
+            on_click=state.edit,
+            args=(finding.fixed,),
+        )
+
+
+def _refused(problems: tuple[Problem, ...], facts: ImageFacts | None) -> None:
+    """Why the entered arguments were not taken, and the two ways on."""
+    for problem in problems:
+        st.markdown(
+            f":red[:material/block: :small[{escaped(problem.message)} The picture shows the last values that work.]]"
+        )
+    with st.container(horizontal=True, gap="small"):
+        if any(problem.fix for problem in problems):
+            st.button("Fix", key="explore.refused.fix", icon=":material/build:", on_click=_fix_refused, args=(facts,))
+        st.button("Keep the last values", key="explore.refused.drop", on_click=state.undo)
+
+
+def _fix_refused(facts: ImageFacts | None) -> None:
+    """Take the refused arguments with the catalogue's fixes."""
+    refused = state.get().refused
+    if refused is not None:
+        _offer(catalog.mended(refused.step, facts), facts)
+
+
+def _caveats(caveats: tuple[Caveat, ...]) -> None:
+    for caveat in caveats:
+        number = f":gray-badge[{caveat.defect}] " if caveat.defect else ""
+        st.caption(f"{number}{escaped(caveat.text)} {escaped(caveat.workaround)}")
+
+
+def escaped(text: str) -> str:
+    """Markdown's signs as they are: argument names have underscores, ranges can look like links."""
+    for sign in "\\_*[]$`~":
+        text = text.replace(sign, f"\\{sign}")
+    return text
+
+
+# Taking values
+
+
+def _current(step_id: str) -> Step:
+    """The step as last entered, refused or not."""
+    now = state.get()
+    if now.refused and now.refused.step.id == step_id:
+        return now.refused.step
+    step = edits.find(now.pipeline, step_id)
+    assert isinstance(step, Step)
+    return step
+
+
+def _offer(step: Step, facts: ImageFacts | None) -> None:
+    """Give a step's new arguments to the model, which takes them only if nothing is wrong with them."""
+    pipeline = edits.put(state.get().pipeline, step)
+    state.take_step(step, catalog.problems(step, facts), pipeline)
+
+
+def _taker(step_id: str, name: str, facts: ImageFacts | None) -> widgets.Take:
+    def take(value: Value) -> None:
+        step = _current(step_id)
+        param = catalog.transform(step.transform).param(name)
+        plain = widgets.is_default(param, value)
+        _offer(step.without_args(name) if plain else step.with_args(**{name: value}), facts)
+
+    return take
+
+
+def _probability_taker(item_id: str, facts: ImageFacts | None = None) -> widgets.Take:
+    def take(value: Value) -> None:
+        now = state.get()
+        item = now.refused.step if now.refused and now.refused.step.id == item_id else edits.find(now.pipeline, item_id)
+        assert isinstance(value, int | float)
+        changed = replace(item, p=float(value))
+        if isinstance(changed, Step):
+            _offer(changed, facts)
+        else:
+            state.edit(edits.put(now.pipeline, changed))
+
+    return take
+
+
+def _set_n(group_id: str) -> None:
+    group = edits.find(state.get().pipeline, group_id)
+    n = st.session_state[f"explore.step.{group_id}.n"]
+    if isinstance(group, Group) and n is not None:
+        state.edit(edits.put(state.get().pipeline, replace(group, n=int(n))))
+
+
+def _set_replace(group_id: str) -> None:
+    group = edits.find(state.get().pipeline, group_id)
+    chosen = None if st.session_state[f"explore.step.{group_id}.replace"] else False
+    if isinstance(group, Group):
+        state.edit(edits.put(state.get().pipeline, replace(group, replace=chosen)))

@@ -1,0 +1,85 @@
+"""What is worth saying about an item of the pipeline on its card: why it cannot work, or will not do what it seems to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from augviz import catalog
+from augviz.model import Draw, DrawnLeaf, Group, ImageFacts, Item, Pipeline, Step
+from augviz.ui import edits
+
+STATISTICS_LIMIT = 2.0
+"""Means and deviations up to this are meant for values from 0 to 1, as everybody publishes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sentence about an item, and the pipeline in which it would be mended, if one is known.
+
+    Attributes:
+        fix_label: what the button does, in a few words.
+    """
+
+    message: str
+    fixed: Pipeline | None = None
+    fix_label: str = "Fix"
+
+
+def of(item: Item, pipeline: Pipeline, facts: ImageFacts | None, draw: Draw | None) -> tuple[Finding, ...]:
+    """What is to be said about an item; nothing about one that is switched off.
+
+    Args:
+        draw: the draw that is shown, for what each step gets from the one before; None where there is none.
+    """
+    if not item.enabled:
+        return ()
+    if isinstance(item, Group):
+        return _of_group(item)
+    leaf = leaf_of(item, draw)
+    seen = facts_before(item, facts, draw)
+    found = [
+        Finding(problem.message, edits.put(pipeline, item.with_args(**dict(problem.fix))) if problem.fix else None)
+        for problem in catalog.problems(item, seen)
+    ]
+    return (*found, *_of_normalize(item, pipeline, leaf))
+
+
+def _of_group(group: Group) -> tuple[Finding, ...]:
+    if edits.is_complete(group):
+        return ()
+    spec, count = catalog.group(group.group), len(group.steps)
+    least = f"exactly {spec.min_steps} steps" if spec.max_steps else f"at least {spec.min_steps} step"
+    return (Finding(f"{group.group} needs {least}, it has {count}; until then it is left out."),)
+
+
+def leaf_of(step: Step, draw: Draw | None) -> DrawnLeaf | None:
+    """What a step drew, None where there is no draw of it."""
+    return next((leaf for leaf in draw.leaves if leaf.id == step.id), None) if draw else None
+
+
+def facts_before(step: Step, facts: ImageFacts | None, draw: Draw | None) -> ImageFacts | None:
+    """The facts of the image as a step gets it: of the shape that the steps before it made."""
+    leaf = leaf_of(step, draw)
+    return replace(facts, header=leaf.before) if facts and leaf else facts
+
+
+def _of_normalize(step: Step, pipeline: Pipeline, leaf: DrawnLeaf | None) -> tuple[Finding, ...]:
+    """albumentationsxl 0.1.2 does not divide by 255 before it subtracts the mean (D15)."""
+    if step.transform != "Normalize" or leaf is None or leaf.before.format not in ("uchar", "ushort"):
+        return ()
+    args: Mapping[str, object] = catalog.resolved_args(step)
+    mean = args.get("mean")
+    numbers = mean if isinstance(mean, tuple) else (mean,)
+    if not all(isinstance(n, int | float) and abs(n) <= STATISTICS_LIMIT for n in numbers):
+        return ()
+    top = 255 if leaf.before.format == "uchar" else 65535
+    message = (
+        f"Normalize gets values from 0 to {top}, but its mean and std are meant for 0 to 1: put ToDtype before it."
+    )
+    if top != 255 or edits.parent(pipeline, step.id) is not None:
+        return (Finding(message),)
+    to_dtype = edits.new_step(pipeline, "ToDtype")
+    index = [item.id for item in pipeline.steps].index(step.id)
+    steps = (*pipeline.steps[:index], to_dtype, *pipeline.steps[index:])
+    return (Finding(message, replace(pipeline, steps=steps), "Add ToDtype"),)

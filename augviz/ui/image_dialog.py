@@ -1,0 +1,208 @@
+"""The dialog that changes the image: samples, synthetic images, and files below the allowed folders."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from augviz import jobs, sources
+from augviz.errors import AugvizError
+from augviz.model import InputChoice
+from augviz.settings import get_settings
+from augviz.sources import Entry, Sample, SourceRef, SyntheticImage
+from augviz.ui import desk, page, state
+from augviz.units import bytes_text, size_text
+
+FOLDER = "explore.folder"
+JOB = "explore.job"
+POLL_SECONDS = 0.5
+
+
+@st.dialog("Change image", width="large", icon=":material/image:")
+def open_dialog() -> None:
+    """One tab for each place where images come from; choosing one closes the dialog."""
+    samples, synthetic, folder = st.tabs(
+        ["Samples", "Synthetic", "Folder"], key="explore.image_tabs", on_change="rerun"
+    )
+    with page.boundary():
+        if samples.open:
+            with samples:
+                _samples()
+        if synthetic.open:
+            with synthetic:
+                _synthetic()
+        if folder.open:
+            with folder:
+                _folder()
+
+
+def choose(source: SourceRef) -> None:
+    """Look at another image; the pipeline stays as it is. Raises ImageError if the image cannot be opened."""
+    desk.facts_of(source, InputChoice())
+    state.change(source=source)
+
+
+def _choose_button(label: str, source: SourceRef, key: str) -> None:
+    """A button that looks at `source`; an image that cannot be opened keeps the dialog open, with the reason."""
+    if st.button(label, key=key, width="stretch"):
+        choose(source)
+        st.rerun()
+
+
+# Samples
+
+
+def _samples() -> None:
+    st.caption("Photographs that come with scikit-image.")
+    with st.container(height=470, border=False), st.grid(4, gap="small"):
+        for sample in sources.samples():
+            _sample(sample)
+
+
+def _sample(sample: Sample) -> None:
+    source = SourceRef("sample", sample.name)
+    with st.container(gap="xsmall", border=True):
+        st.html(thumb(source, f"{sample.title}, small", 150, 110))
+        _choose_button(sample.name.replace("_", " "), source, f"explore.sample.{sample.name}")
+        st.caption(f"{sample.title}: {sample.good_for}")
+
+
+def thumb(source: SourceRef, text: str, width: int, height: int) -> str:
+    """An image element of a source; empty where it cannot be found."""
+    try:
+        address = desk.thumb_address(source, InputChoice())
+    except AugvizError:
+        return ""
+    style = f"width:100%;height:{height}px;object-fit:cover;border-radius:4px;display:block"
+    return f'<img loading="lazy" alt="{escape(text)}" src="{escape(address)}" style="{style}">'
+
+
+# Synthetic images
+
+
+def _synthetic() -> None:
+    st.caption(
+        "Large images with structure at every scale, made on this machine as tiled pyramids and kept in the cache folder: "
+        f"{bytes_text(sources.cache_bytes())} of {bytes_text(get_settings().cache_quota_bytes)} are used."
+    )
+    running = _running()
+    if running is not None:
+        _progress()
+    with st.grid(3, gap="small"):
+        for image in sources.synthetic_images():
+            _synthetic_card(image, running is not None)
+
+
+def _synthetic_card(image: SyntheticImage, busy: bool) -> None:
+    source = SourceRef("synthetic", image.name)
+    with st.container(border=True, gap="xsmall"):
+        if image.made:
+            st.html(thumb(source, f"{image.title}, small", 200, 90))
+        st.markdown(f"**{image.kind.capitalize()} {size_text(image.side, image.side)}**")
+        on_disk = (
+            f"{bytes_text(image.file_bytes)} on disk"
+            if image.made
+            else f"takes ~{bytes_text(image.file_bytes)} on disk"
+        )
+        st.caption(on_disk)
+        if image.made:
+            _choose_button("Choose", source, f"explore.synthetic.{image.name}")
+        elif st.button("Make", key=f"explore.synthetic.{image.name}", disabled=busy, width="stretch"):
+            _make(image)
+            st.rerun(scope="fragment")
+
+
+def _make(image: SyntheticImage) -> None:
+    """Start the job that makes an image. Raises ImageError where there is no room, WorkerError where too much runs."""
+    sources.check_room(image.kind, image.side)
+    settings = get_settings()
+    args = {"kind": image.kind, "side": image.side, "out": str(image.path)}
+    job = jobs.start_job(
+        "make_synthetic", args, seconds=settings.job_seconds, memory_bytes=settings.job_memory_bytes, threads=2
+    )
+    st.session_state[JOB] = (job.id, image.name)
+
+
+def _running() -> tuple[jobs.Job, str] | None:
+    """This visitor's job and the name of its image; None once it has been seen to end."""
+    job_id, name = st.session_state.get(JOB, ("", ""))
+    job = jobs.find_job(job_id)
+    return (job, name) if job is not None else None
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _progress() -> None:
+    """How far the job is; when it is done its image is looked at at once."""
+    found = _running()
+    if found is None:
+        return
+    job, name = found
+    if job.state == "running":
+        fraction, stage = job.progress
+        percent = f", {fraction:.0%}" if fraction is not None else ""
+        st.progress(fraction or 0.0, text=f"{name}: {stage or 'starting'}{percent}")
+        st.button("Cancel", key="explore.job.cancel", icon=":material/close:", on_click=job.cancel)
+        return
+    del st.session_state[JOB]
+    if job.state == "done":
+        choose(SourceRef("synthetic", name))
+        st.rerun()
+    with page.boundary():
+        if job.state == "cancelled":
+            st.info(f"{name}: cancelled, nothing was kept.")
+        else:
+            job.result()
+
+
+# Files
+
+
+def _folder() -> None:
+    text = st.text_input(
+        "Path of an image",
+        key="explore.path",
+        placeholder="An image below the folders that are allowed",
+        help="Allowed are: " + ", ".join(str(folder) for folder in get_settings().folders),
+    )
+    if text:
+        with page.boundary():
+            _choose_button(f"Open {Path(text).name}", SourceRef("path", text.strip()), "explore.open_path")
+    here = str(st.session_state.get(FOLDER, ""))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("", icon=":material/arrow_upward:", key="explore.folder.up", help="The folder above", disabled=not here,
+                  on_click=_go_up, args=(here,))  # fmt: skip
+        st.caption(here or "Allowed folders")
+    with st.container(height=380, border=True, gap="xsmall"):
+        entries = sources.list_folder(here)
+        if not entries:
+            st.caption("No folders and no images here.")
+        for entry in entries:
+            _entry(entry)
+
+
+def _entry(entry: Entry) -> None:
+    if entry.is_folder:
+        st.button(entry.name, icon=":material/folder:", key=f"explore.folder.{entry.path}", type="tertiary",
+                  on_click=_go, args=(entry.path,))  # fmt: skip
+        return
+    if st.button(
+        f"{entry.name} :gray[:small[{bytes_text(entry.file_bytes)}]]",
+        icon=":material/image:",
+        key=f"explore.file.{entry.path}",
+        type="tertiary",
+    ):
+        with page.boundary():
+            choose(SourceRef("path", entry.path))
+            st.rerun()
+
+
+def _go(path: str) -> None:
+    st.session_state[FOLDER] = path
+
+
+def _go_up(path: str) -> None:
+    """To the folder above, or to the list of allowed folders."""
+    roots = [str(folder) for folder in get_settings().folders]
+    st.session_state[FOLDER] = "" if path in roots else str(Path(path).parent)

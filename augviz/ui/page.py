@@ -1,0 +1,19 @@
+"""What every page has in common: its title, and the one place where a user reads what could not be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from augviz.errors import AugvizError
+
+
+@contextmanager
+def boundary() -> Iterator[None]:
+    """Show an `AugvizError` as its sentence. Anything else is a bug, and is shown as one by Streamlit."""
+    try:
+        yield
+    except AugvizError as error:
+        st.error(str(error), icon=":material/error:")

@@ -1,0 +1,32 @@
+"""The app's frame: names the pages and runs the chosen one. `app.py` serves this script.
+
+It is no file beside the folder `pages`, or Streamlit would list that folder by itself as long as no visitor has been here
+(Streamlit 1.67).
+"""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import streamlit as st
+
+from augviz import __version__
+
+SIDEBAR_PX = 200
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+
+st.set_page_config(page_title="augviz", page_icon=":material/texture:", layout="wide", initial_sidebar_state=SIDEBAR_PX)
+page = st.navigation(
+    [
+        st.Page(PAGES / "explore.py", title="Explore", icon=":material/photo_library:", default=True),
+        st.Page(PAGES / "transforms.py", title="Transforms", icon=":material/menu_book:"),
+    ]
+)
+with st.sidebar:
+    st.caption(
+        f"augviz {__version__}  \nalbumentationsxl {version('albumentationsxl')}  \n"
+        f"Streamlit {st.__version__}  \nPython {platform.python_version()}"
+    )
+page.run()

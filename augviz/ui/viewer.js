@@ -1,0 +1,443 @@
+// The picture of Explore. It asks for pictures itself, so that a change costs one small message and one request:
+// a quick one at once, a finer one when nothing has changed for a moment. What is on the screen (picture, strip) is
+// replaced as a whole, and only when the new picture is decoded; every part carries the key of the recipe it shows.
+
+const SETTLE_MS = 200;
+const BUSY_AFTER_MS = 250;
+const QUICK_SIDE = 512;
+const FINE_SIDE = 1024;
+const viewers = new WeakMap();
+
+export default function (component) {
+  const root = component.parentElement;
+  if (!viewers.has(root)) viewers.set(root, new Viewer(root));
+  const viewer = viewers.get(root);
+  viewer.update(component);
+  return () => { viewer.close(); viewers.delete(root); };
+}
+
+function el(name, classes, ...children) {
+  const node = document.createElement(name);
+  if (classes) node.className = classes;
+  node.append(...children.filter(child => child !== null));
+  return node;
+}
+
+function number(value) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return 'unknown';
+  const size = Math.abs(value);
+  const text = Number.isInteger(value) ? String(value) : size >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
+  return text.replace('-', '−');
+}
+
+const DTYPES = { uchar: 'uint8', char: 'int8', ushort: 'uint16', short: 'int16', uint: 'uint32', int: 'int32',
+  float: 'float32', double: 'float64', complex: 'complex64', dpcomplex: 'complex128' };
+
+function milliseconds(ms) {
+  return ms < 10 ? `${ms.toFixed(1)} ms` : ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toPrecision(3)} s`;
+}
+
+class Refused extends Error {
+  constructor(answer) { super(answer.error); this.answer = answer; }
+}
+
+// One place for a picture: the image element that is there, what it shows, and the request under way.
+class Shot {
+  constructor(viewer, topic, box) {
+    this.viewer = viewer; this.topic = topic; this.box = box;
+    this.image = null; this.meta = null; this.shown = ''; this.request = null; this.url = null;
+    box.classList.add('waiting');
+  }
+
+  async load(key, quality, side, upto, alt) {
+    const name = `${key}/${quality}/${side}/${upto}`;
+    if (this.shown === name) { if (this.image) this.image.alt = alt; return this.meta; }
+    this.stop();
+    const request = this.request = new AbortController();
+    const { blob, meta } = await this.viewer.picture(key, quality, side, upto, this.topic, request.signal);
+    const fresh = new Image(), url = URL.createObjectURL(blob);
+    fresh.decoding = 'sync'; fresh.alt = alt; fresh.src = url;
+    try { await fresh.decode(); } catch (error) { URL.revokeObjectURL(url); throw error; }
+    if (request.signal.aborted) { URL.revokeObjectURL(url); throw new DOMException('superseded', 'AbortError'); }
+    return { commit: () => this.put(fresh, url, meta, name), meta };
+  }
+
+  // The decoded element takes the old one's place in one step: the frame is never empty in between.
+  put(fresh, url, meta, name) {
+    if (this.image) this.image.replaceWith(fresh); else this.box.prepend(fresh);
+    if (this.url) URL.revokeObjectURL(this.url);
+    Object.assign(this, { image: fresh, url, meta, shown: name });
+    this.box.classList.remove('waiting');
+  }
+
+  // `scale` is CSS pixels per full-size pixel.
+  fit(scale) {
+    if (!this.image || !this.meta) return;
+    const { width, height } = this.meta.full || this.meta;
+    this.image.style.width = `${Math.max(1, width * scale)}px`;
+    this.image.style.height = `${Math.max(1, height * scale)}px`;
+    this.image.classList.toggle('crisp', width * scale > 3 * this.image.naturalWidth);
+  }
+
+  stop() { if (this.request) { this.request.abort(); this.request = null; } }
+  close() { this.stop(); if (this.url) URL.revokeObjectURL(this.url); }
+}
+
+class Viewer {
+  constructor(root) {
+    this.root = root;
+    this.section = root.querySelector('.viewer');
+    this.stage = root.querySelector('.stage');
+    this.strip = root.querySelector('.strip');
+    this.busy = root.querySelector('.busy');
+    this.layout = '';
+    this.shots = [];
+    this.turn = 0;
+    this.curtain = 50;
+    this.reports = new Map();
+    this.resizer = new ResizeObserver(() => this.arrange());
+    this.resizer.observe(this.stage);
+  }
+
+  update(component) {
+    this.data = component.data;
+    this.tell = component.setTriggerValue;
+    const wanted = JSON.stringify(this.data);
+    if (wanted === this.wanted) return;  // the theme changed, or another part of the page
+    this.wanted = wanted;
+    this.refresh();
+  }
+
+  close() {
+    this.turn += 1;
+    clearTimeout(this.settle); clearTimeout(this.slow);
+    if (this.reporting) this.reporting.abort();
+    this.resizer.disconnect();
+    this.shots.forEach(shot => shot.close());
+  }
+
+  async picture(key, quality, side, upto, topic, signal, again = true) {
+    const url = new URL(`${this.data.base}picture/${key}/${quality}.jpg`, document.baseURI);
+    url.searchParams.set('side', side);
+    if (upto !== null) url.searchParams.set('upto', upto);
+    url.searchParams.set('session', this.data.session);
+    url.searchParams.set('topic', topic);
+    const answer = await fetch(url, { signal });
+    if (answer.status === 422) throw new Refused(await answer.json());
+    // A request that a newer one replaced on the server, though not here: ask once more.
+    if (!answer.ok && again) return this.picture(key, quality, side, upto, topic, signal, false);
+    if (!answer.ok) throw new Refused({ error: `The server answered ${answer.status} ${answer.statusText}.`, position: null });
+    const meta = JSON.parse(answer.headers.get('X-Augviz-Meta') || '{}');
+    meta.key = answer.headers.get('X-Augviz-Key') || key;
+    return { blob: await answer.blob(), meta };
+  }
+
+  // ---- one change of the data: quick pictures now, finer ones and the report when it has settled
+
+  async refresh() {
+    const turn = ++this.turn, data = this.data;
+    clearTimeout(this.settle); clearTimeout(this.slow);
+    if (this.reporting) this.reporting.abort();
+    this.section.dataset.key = data.key;
+    if (this.section.dataset.shownKey !== data.key) this.section.dataset.quality = 'loading';
+    this.section.setAttribute('aria-busy', 'true');
+    this.slow = setTimeout(() => this.busy.classList.add('on'), BUSY_AFTER_MS);
+    try {
+      this.compose(data);
+      await this.round(turn, data, 'quick');
+      if (turn !== this.turn) return;
+      await new Promise(done => { this.settle = setTimeout(done, SETTLE_MS); });
+      if (turn !== this.turn) return;
+      await this.round(turn, data, 'fine');
+      if (turn === this.turn && !this.failed) await this.report(turn, data);
+    } catch (error) {
+      if (turn === this.turn && error.name !== 'AbortError') this.fail(data, { error: 'The server cannot be reached; the picture is the last one it gave.', position: null }, false);
+    } finally {
+      if (turn === this.turn) {
+        clearTimeout(this.slow); this.busy.classList.remove('on');
+        this.section.setAttribute('aria-busy', 'false');
+      }
+    }
+  }
+
+  // All pictures of one quality; they are shown together, so that two recipes are never mixed.
+  async round(turn, data, quality) {
+    const wanted = this.shots.map(shot => shot.wants(quality));
+    const results = await Promise.allSettled(wanted.map((w, i) => this.shots[i].load(...w)));
+    if (turn !== this.turn) return;
+    const unreachable = results.find(r => r.status === 'rejected' && !(r.reason instanceof Refused));
+    if (unreachable) throw unreachable.reason;
+    results.forEach(r => { if (r.value && r.value.commit) r.value.commit(); });
+    const at = this.shots.findIndex(shot => shot.main);
+    const refused = results[at].status === 'rejected' ? results[at].reason.answer : null;
+    this.tileFailures(results);
+    this.failed = refused;
+    if (refused) this.fail(data, refused, true); else this.succeed();
+    this.section.dataset.shownKey = data.key;
+    this.section.dataset.quality = refused ? 'error' : quality;
+    this.readouts(data, this.shots[at].meta, refused);
+    this.arrange();
+  }
+
+  // ---- what is in the frame
+
+  compose(data) {
+    const tiles = data.mode === 'Draws' ? data.draws.map(d => `${d.seed}`) : data.mode === 'Steps' ? data.steps.map(s => `${s.position}`) : [];
+    const layout = `${data.mode}/${tiles.length}`;
+    if (layout !== this.layout) {
+      const old = this.shots;
+      this.shots = [];
+      const fresh = this[`compose${data.mode}`](data);
+      this.adopt(old);
+      this.stage.replaceChildren(fresh);
+      this.layout = layout;
+      this.content = fresh;
+    }
+    if (data.mode === 'Compare' || data.mode === 'Curtain') this.aimPair(data); else this.aimTiles(data);
+  }
+
+  // A change of mode keeps the pictures it can: the frame shows them at once, in their new places.
+  adopt(old) {
+    for (const shot of this.shots) {
+      const same = old.find(o => o.role === shot.role && o.image) || (shot.role !== 'before' && old.find(o => o.main && o.image)) || null;
+      if (same && same.url) {
+        const image = same.image.cloneNode(); image.className = '';
+        shot.box.prepend(image); shot.box.classList.remove('waiting');
+        Object.assign(shot, { image, meta: same.meta, shown: same.role === shot.role ? same.shown : '', url: null });
+        same.lent = true;
+      }
+    }
+    // Object addresses that a clone still shows are released a little later than the others.
+    old.forEach(o => { o.stop(); if (o.url) { const url = o.url; setTimeout(() => URL.revokeObjectURL(url), o.lent ? 10000 : 0); } });
+  }
+
+  shot(topic, role, main, box) {
+    const shot = new Shot(this, topic, box);
+    shot.role = role; shot.main = main;
+    this.shots.push(shot);
+    return shot;
+  }
+
+  composeCompare() {
+    const before = el('div', 'box'), after = el('div', 'box');
+    this.shot('before', 'before', false, before); this.shot('main', 'after', true, after);
+    this.captions = [el('figcaption'), el('figcaption')];
+    return el('div', 'stage', el('figure', 'before', this.captions[0], before), el('figure', 'after', this.captions[1], after));
+  }
+
+  composeCurtain() {
+    const box = el('div', 'box'), under = el('div', 'box'), over = el('div', 'box');
+    under.style.cssText = over.style.cssText = 'position:absolute;inset:0;margin:0';
+    this.shot('before', 'before', false, under); this.shot('main', 'after', true, over);
+    this.over = over; this.under = under;
+    const handle = this.handle = el('div', 'handle');
+    for (const [name, value] of Object.entries({ role: 'slider', tabindex: '0', 'aria-label': 'Curtain between original and result',
+      'aria-valuemin': '0', 'aria-valuemax': '100', 'aria-orientation': 'horizontal' })) handle.setAttribute(name, value);
+    handle.onkeydown = event => {
+      const big = event.shiftKey ? 10 : 2;
+      const move = { ArrowLeft: -big, ArrowDown: -big, ArrowRight: big, ArrowUp: big, PageDown: -10, PageUp: 10, Home: -100, End: 100 }[event.key];
+      if (move === undefined) return;
+      event.preventDefault(); event.stopPropagation(); this.draw(this.curtain + move);
+    };
+    box.onpointerdown = event => {
+      box.setPointerCapture(event.pointerId); handle.focus({ preventScroll: true }); event.preventDefault();
+      const follow = e => { const r = box.getBoundingClientRect(); this.draw((e.clientX - r.left) / r.width * 100); };
+      follow(event); box.onpointermove = follow;
+    };
+    box.onpointerup = box.onpointercancel = () => { box.onpointermove = null; };
+    box.append(under, over, handle);
+    this.captions = [el('span'), el('span')];
+    return el('div', 'stage', el('figure', 'curtain', el('figcaption', '', ...this.captions), box));
+  }
+
+  draw(percent) {
+    this.curtain = Math.max(0, Math.min(100, percent));
+    this.over.style.clipPath = `inset(0 0 0 ${this.curtain}%)`;
+    this.under.style.clipPath = `inset(0 ${100 - this.curtain}% 0 0)`;
+    this.handle.style.left = `${this.curtain}%`;
+    this.handle.setAttribute('aria-valuenow', String(Math.round(this.curtain)));
+    this.handle.setAttribute('aria-valuetext', `${Math.round(this.curtain)} % original`);
+  }
+
+  composeTiles(topics) {
+    this.tiles = topics.map(topic => {
+      const box = el('div', 'box'), labels = [el('div', 'label'), el('div', 'label')];
+      const tile = el('button', 'tile', box, ...labels);
+      tile.type = 'button';
+      this.shot(topic, topic, false, box);
+      return { tile, box, labels };
+    });
+    return el('div', 'stage', this.grid = el('div', 'tiles', ...this.tiles.map(t => t.tile)));
+  }
+
+  composeDraws(data) { return this.composeTiles(data.draws.map((_, i) => `draw${i}`)); }
+  composeSteps(data) { return this.composeTiles(data.steps.map((_, i) => `step${i}`)); }
+
+  // ---- what each place in the frame shows
+
+  aimPair(data) {
+    const [before, after] = this.shots;
+    const side = quality => quality === 'fine' ? FINE_SIDE : QUICK_SIDE;
+    before.wants = quality => [data.before_key, quality, side(quality), null, data.before_alt];
+    after.wants = quality => [data.key, quality, side(quality), null, data.alt];
+    if (data.mode === 'Curtain') this.draw(this.curtain);
+  }
+
+  aimTiles(data) {
+    const side = quality => quality === 'fine' && this.shots.length <= 4 ? FINE_SIDE : QUICK_SIDE;
+    const rows = data.mode === 'Draws'
+      ? data.draws.map((d, i) => ({ key: d.key, upto: null, alt: `${data.name}, draw with seed ${d.seed}`, main: i === data.picked }))
+      : data.steps.map((s, i) => ({ key: data.key, upto: i === data.steps.length - 1 ? null : s.position, alt: s.alt, main: i === data.steps.length - 1 }));
+    rows.forEach((row, i) => {
+      this.shots[i].main = row.main;
+      this.shots[i].wants = quality => [row.key, quality, side(quality), row.upto, row.alt];
+      const { tile } = this.tiles[i];
+      if (data.mode === 'Draws') {
+        tile.setAttribute('aria-pressed', String(row.main));
+        tile.onclick = () => this.tell('picked', i);
+      } else {
+        tile.onclick = () => { if (data.steps[i].id) this.tell('opened', data.steps[i].id); };
+      }
+    });
+  }
+
+  tileFailures(results) {
+    if (!this.tiles || !this.tiles.some(t => t.tile.isConnected || t.tile.getRootNode() === this.root)) return;
+    results.forEach((r, i) => { if (this.tiles[i]) this.tiles[i].failure = r.status === 'rejected' ? r.reason.answer.error : ''; });
+  }
+
+  // ---- sizes: one scale for the whole frame, so that pictures can be compared
+
+  arrange() {
+    const shots = this.shots.filter(shot => shot.image && shot.meta);
+    if (!shots.length || !this.stage.clientWidth) return;
+    if (this.layout.startsWith('Draws') || this.layout.startsWith('Steps')) this.columns(shots);
+    const room = shot => {
+      const { width, height } = shot.meta.full || shot.meta;
+      return Math.min(shot.box.clientWidth / width, shot.box.clientHeight / height);
+    };
+    const common = Math.min(...shots.map(room));
+    // A small crop beside a large original would be a speck: it gets its own scale, and its caption says so.
+    for (const shot of shots) {
+      shot.enlarged = room(shot) / common > 4 ? room(shot) / common : 1;
+      shot.fit(common * shot.enlarged);
+    }
+    this.label();
+  }
+
+  columns(shots) {
+    const { width, height } = shots[0].meta.full || shots[0].meta, count = this.shots.length;
+    const w = this.grid.clientWidth, h = this.grid.clientHeight, chrome = this.layout.startsWith('Steps') ? 46 : 28;
+    let best = 1, most = 0;
+    for (let columns = 1; columns <= count; columns += 1) {
+      const rows = Math.ceil(count / columns);
+      const scale = Math.min((w / columns - 20) / width, (h / rows - chrome - 8) / height);
+      if (scale > most) { most = scale; best = columns; }
+    }
+    this.grid.style.gridTemplateColumns = `repeat(${best}, minmax(0, 1fr))`;
+    this.grid.style.gridAutoRows = `minmax(${chrome + 70}px, 1fr)`;
+  }
+
+  label() {
+    const data = this.data, size = meta => { const f = meta.full || meta; return `${f.width} × ${f.height}`; };
+    if (this.captions && (data.mode === 'Compare' || data.mode === 'Curtain')) {
+      ['Original', 'Result'].forEach((name, i) => {
+        const shot = this.shots[i];
+        if (!shot.meta) { this.captions[i].textContent = name; return; }
+        const own = shot.enlarged > 1 ? ` · enlarged ${number(shot.enlarged)} times more than the other` : '';
+        this.captions[i].textContent = `${name} · ${size(shot.meta)}${own}`;
+      });
+    } else if (this.tiles) {
+      const report = this.reports.get(data.key);
+      this.tiles.forEach(({ labels, tile, failure }, i) => {
+        if (data.mode === 'Draws' && data.draws[i]) {
+          labels[0].textContent = failure || `seed ${data.draws[i].seed}`;
+        } else if (data.mode === 'Steps' && data.steps[i]) {
+          const step = data.steps[i];
+          const measured = report && report.steps && report.steps.find(s => s.position === step.position);
+          tile.classList.toggle('skipped', step.skipped);
+          labels[0].textContent = failure || step.title;
+          const facts = [step.shape];
+          if (measured && measured.seconds !== null && measured.seconds !== undefined && !step.skipped) facts.push(milliseconds(measured.seconds * 1000));
+          if (measured && measured.low !== null && measured.low !== undefined) facts.push(`${number(measured.low)} … ${number(measured.high)}`);
+          labels[1].textContent = step.skipped ? 'skipped in this draw' : facts.join(' · ');
+        }
+        tile.title = [...labels].map(l => l.textContent).filter(Boolean).join('\n');
+      });
+    }
+  }
+
+  // ---- a step that fails: the sentence in the picture's place, the last good step small beside it
+
+  fail(data, refused, replacePicture) {
+    this.succeed();
+    const words = el('p', '', el('strong', '', refused.transform ? `${refused.transform} failed` : 'No picture'), refused.error || 'Something failed.');
+    words.setAttribute('role', 'alert');
+    const panel = this.failure = el('div', 'failure', words);
+    if (!replacePicture) {
+      this.failure = el('div', 'fact note warn', refused.error); this.strip.append(this.failure);
+      return;
+    }
+    if (refused.position) {
+      const box = el('div', 'box'), good = new Shot(this, 'good', box);
+      panel.append(el('figure', '', box, el('figcaption', '', refused.position > 1 ? `After step ${refused.position - 1}` : 'Original')));
+      good.load(data.key, 'quick', 256, refused.position - 1, `${data.name} before the step that failed`)
+        .then(result => { if (result.commit) result.commit(); good.fit(Math.min(160 / good.meta.full.width, 150 / good.meta.full.height)); }, () => box.remove());
+    }
+    const main = this.shots.find(shot => shot.main);
+    this.hidden = main.box.closest('figure, .tile') || main.box;
+    if (data.mode === 'Compare' || data.mode === 'Curtain') { this.hidden.hidden = true; this.hidden.style.display = 'none'; this.content.append(panel); }
+    else this.stage.firstChild.replaceChildren(panel), this.layout = '';
+  }
+
+  succeed() {
+    if (this.failure) { this.failure.remove(); this.failure = null; }
+    if (this.hidden) { this.hidden.hidden = false; this.hidden.style.display = ''; this.hidden = null; }
+  }
+
+  // ---- the strip under the picture
+
+  fact(label, value, classes = '', title = '') {
+    const node = el('div', `fact ${classes}`, label ? el('span', '', label) : null, value);
+    if (title) node.title = title;
+    return node;
+  }
+
+  readouts(data, meta, refused) {
+    const facts = [], costs = data.costs || {};
+    if (!refused && meta) {
+      const kind = meta.truth === 'statistical' ? 'statistical' : meta.truth === 'not to scale' ? 'not' : '';
+      const scale = meta.scale > 1 ? `, 1/${number(meta.scale)}` : '';
+      facts.push(this.fact('', `${meta.truth || 'unknown'}${scale}`, `badge ${kind}`, (meta.truth_reasons || []).join('\n') || 'The same pixels as the full-size result would show at this size.'));
+      facts.push(this.fact('preview', `${milliseconds(meta.wall_ms)}, ${meta.quality || ''}`, '', 'Time to make this picture on the server, measured'));
+    }
+    if (costs.time) facts.push(this.fact('full size', costs.time, '', costs.time_help));
+    if (costs.result) facts.push(this.fact('result', costs.result, '', 'Size of the full-size result, and the bytes to hold it'));
+    if (costs.memory) facts.push(this.fact('memory', costs.memory, '', costs.memory_help));
+    if (!refused && meta && meta.low !== undefined) {
+      const outside = meta.low < 0 || meta.high > ((meta.full || {}).format === 'ushort' ? 65535 : 255);
+      facts.push(this.fact(outside ? '⚠ values' : 'values', `${number(meta.low)} … ${number(meta.high)}`, outside ? 'warn' : '', meta.mapping || ''));
+      if (outside || ((meta.full || {}).format && meta.full.format !== 'uchar')) {
+        const why = meta.mapping ? `shown by mapping: ${meta.mapping}` : 'mapped to what a screen can show';
+        facts.push(this.fact('', (outside ? 'Values leave what a screen can show; ' : '') + why, `note ${outside ? 'warn' : ''}`));
+      } else if (meta.truth_reasons && meta.truth_reasons.length && (meta.truth === 'statistical' || meta.truth === 'not to scale')) {
+        facts.push(this.fact('', meta.truth_reasons.join(' '), 'note'));
+      }
+    }
+    this.strip.dataset.key = data.key;
+    this.strip.replaceChildren(...facts);
+  }
+
+  async report(turn, data) {
+    if (data.mode !== 'Steps' || this.reports.has(data.key)) return;
+    const request = this.reporting = new AbortController();
+    const url = new URL(`${data.base}report/${data.key}.json`, document.baseURI);
+    url.searchParams.set('session', data.session);
+    const answer = await fetch(url, { signal: request.signal });
+    if (!answer.ok) return;
+    const report = await answer.json();
+    if (this.reports.size > 50) this.reports.clear();
+    this.reports.set(data.key, report);
+    if (turn === this.turn) this.label();
+  }
+}

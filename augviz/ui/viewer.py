@@ -1,0 +1,164 @@
+"""The picture of Explore: a component that asks for its pictures itself, and the figures in the strip below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from augviz import catalog
+from augviz.model import BYTES_PER_VALUE, DTYPES, Draw, DrawnLeaf, Header
+from augviz.ui import desk, edits, widgets
+from augviz.ui.state import Scene
+from augviz.units import bytes_text, seconds_text, size_text
+
+KEY = "explore.viewer"
+SIDES = {"quick": 512, "fine": 1024}
+
+STREAM_BASE_BYTES = 20_000_000
+STREAM_ROWS = 1024
+"""Streaming holds two rows of 512 px tiles behind each step that needs its neighbours, and libvips' own buffers."""
+
+_HERE = Path(__file__).parent
+_component = st.components.v2.component(
+    "augviz_viewer",
+    html=(_HERE / "viewer.html").read_text(encoding="utf-8"),
+    css=(_HERE / "viewer.css").read_text(encoding="utf-8"),
+    js=(_HERE / "viewer.js").read_text(encoding="utf-8"),
+)
+
+
+def show(
+    scene: Scene, key: str, draw: Draw | None, *, on_pick: Callable[[], None], on_open: Callable[[], None]
+) -> None:
+    """Mount the picture of the selected draw.
+
+    Args:
+        key: key of the recipe that the page shows.
+        draw: its draw; None where a step cannot be drawn.
+        on_pick: a picture of the grid of draws was clicked.
+        on_open: a step's picture was clicked.
+    """
+    _component(key=KEY, data=data_of(scene, key, draw), on_picked_change=on_pick, on_opened_change=on_open)
+
+
+def data_of(scene: Scene, key: str, draw: Draw | None) -> dict[str, Any]:
+    """All that the component needs to ask for its pictures and to describe them."""
+    state = scene.state
+    pipeline = edits.complete(state.pipeline)
+    plain = type(pipeline)((), pipeline.input)
+    name = scene.name
+    count = state.draws if state.mode == "Draws" else 1
+    seeds = [state.seed + k for k in range(count)] if state.mode == "Draws" else [state.shown_seed]
+    return {
+        "key": key,
+        "before_key": desk.key_of(state.source, plain, 0),
+        "base": desk.base_address(),
+        "session": desk.session_id(),
+        "mode": state.mode,
+        "name": name,
+        "alt": alt_text(name, draw),
+        "before_alt": f"{name}, original",
+        "draws": [{"seed": seed, "key": desk.key_of(state.source, pipeline, seed)} for seed in seeds],
+        "picked": state.picked if state.mode == "Draws" else 0,
+        "steps": steps_of(name, draw),
+        "costs": costs_of(draw) if draw else {},
+    }
+
+
+def alt_text(name: str, draw: Draw | None) -> str:
+    """What was done to the image: `ihc.png after RandomBrightnessContrast, Rotate 23°`."""
+    if draw is None:
+        return f"{name}, result"
+    done = [_done(leaf) for leaf in draw.leaves if leaf.applied]
+    return f"{name} after {', '.join(done)}" if done else f"{name}, unchanged"
+
+
+def _done(leaf: DrawnLeaf) -> str:
+    angle = leaf.values.get("angle")
+    if not isinstance(angle, int | float):
+        return leaf.transform
+    return f"{leaf.transform} {widgets.number_text(round(float(angle), 1))}°"
+
+
+def steps_of(name: str, draw: Draw | None) -> list[dict[str, Any]]:
+    """The image after each step that is switched on, the original first."""
+    if draw is None:
+        return [
+            {"position": 0, "id": "", "title": "Original", "shape": "", "skipped": False, "alt": f"{name}, original"}
+        ]
+    steps = [
+        {
+            "position": leaf.position,
+            "id": leaf.id,
+            "title": f"{leaf.position} {leaf.transform}",
+            "shape": shape_text(leaf.after),
+            "skipped": not leaf.applied,
+            "alt": f"{name} after step {leaf.position}, {_done(leaf)}",
+        }
+        for leaf in draw.leaves
+        if leaf.enabled
+    ]
+    first = {"position": 0, "id": "", "title": "Original", "shape": shape_text(draw.source), "skipped": False}
+    return [{**first, "alt": f"{name}, original"}, *steps]
+
+
+def shape_text(header: Header) -> str:
+    """`512 × 384 × 3 uint8`"""
+    return f"{size_text(header.width, header.height)} × {header.bands} {DTYPES.get(header.format, header.format)}"
+
+
+def costs_of(draw: Draw) -> dict[str, str]:
+    """The strip's figures that follow from the draw: full-size time and memory (estimates), size of the result."""
+    seconds, unknown = full_size_seconds(draw)
+    hold = held_bytes(draw.result)
+    help_text = "Estimate: CPU time of each applied step by the catalogue's figures, one core."
+    if unknown:
+        help_text += f" Without {', '.join(unknown)}, whose cost is unknown."
+    return {
+        "time": f"~{seconds_text(seconds)} (est.)",
+        "time_help": help_text,
+        "result": f"{result_text(draw)} · {bytes_text(hold)}",
+        "memory": f"hold {bytes_text(hold)} · stream ~{bytes_text(streamed_bytes(draw))} (est.)",
+        "memory_help": (
+            "Hold: width × height × bands × bytes of a value, what numpy() of the result takes. "
+            "Stream: estimate of what writing it to a tiled file takes at once; it grows with the width only."
+        ),
+    }
+
+
+def result_text(draw: Draw) -> str:
+    """Shape and dtype of the full-size result; a tensor's is (bands, height, width)."""
+    h = draw.result
+    dtype = DTYPES.get(h.format, h.format)
+    return f"tensor ({h.bands}, {h.height}, {h.width}) {dtype}" if draw.tensor else shape_text(h)
+
+
+def full_size_seconds(draw: Draw) -> tuple[float, list[str]]:
+    """Estimated seconds to make the full-size result, and the transforms whose cost is unknown."""
+    total, unknown = 0.0, []
+    for leaf in draw.leaves:
+        if leaf.applied:
+            cost = catalog.transform(leaf.transform).cost_ms_per_megapixel
+            if cost is None:
+                unknown.append(leaf.transform)
+            else:
+                total += cost * leaf.before.width * leaf.before.height / 1e9
+    return total, unknown
+
+
+def held_bytes(header: Header) -> int:
+    """Bytes of an image in memory."""
+    return header.width * header.height * header.bands * BYTES_PER_VALUE[header.format]
+
+
+def streamed_bytes(draw: Draw) -> int:
+    """Estimated bytes at once while the result is written to a file; never more than holding every stage."""
+    stages = [draw.source, *(leaf.after for leaf in draw.leaves if leaf.applied)]
+    widest = max(stages, key=lambda h: h.width * h.bands * BYTES_PER_VALUE[h.format])
+    strip = min(STREAM_ROWS, widest.height) * widest.width * widest.bands * BYTES_PER_VALUE[widest.format]
+    if draw.tensor:  # ToTensor holds the whole result
+        return STREAM_BASE_BYTES + strip + held_bytes(draw.result)
+    return STREAM_BASE_BYTES + strip
