@@ -120,15 +120,15 @@ class Child:
         self._lock = threading.Lock()  # guards writing, and which call is the current one
         self._call: Call | None = None
         self._is_ready = False
-        with _open_log() as log:
-            self._process = subprocess.Popen(
-                _command(tasks, memory_bytes, nice),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=_environment(threads),
-                creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0) if nice else 0,
-            )
+        self._process = subprocess.Popen(
+            _command(tasks, memory_bytes, nice),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # libvips warns about every odd file; with PYTHONDEVMODE=1 a developer sees it all.
+            stderr=None if sys.flags.dev_mode else subprocess.DEVNULL,
+            env=_environment(threads),
+            creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0) if nice else 0,
+        )
         self.pid = self._process.pid
 
     @property
@@ -287,17 +287,6 @@ def _environment(threads: int) -> dict[str, str]:
         # glibc gives each thread an arena of its own and keeps what was freed in it: two are enough and stay small.
         "MALLOC_ARENA_MAX": "2",
     }
-
-
-@contextlib.contextmanager
-def _open_log() -> Any:
-    """Where standard error goes: the file named by AUGVIZ_WORKER_LOG, else nowhere."""
-    path = os.environ.get("AUGVIZ_WORKER_LOG")
-    if not path:
-        yield subprocess.DEVNULL
-        return
-    with open(path, "ab") as file:
-        yield file
 
 
 @contextlib.contextmanager
