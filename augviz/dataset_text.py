@@ -180,7 +180,8 @@ def _open_image(choice: InputChoice, checked: bool) -> str:
     if checked:
         lines += [
             "    if image.bands not in BANDS:",
-            '        raise ValueError(f"{path}: has {image.bands} bands, the transform takes {BANDS}")',
+            '        bands = " or ".join(map(str, BANDS))',
+            '        raise ValueError(f"{path}: the image must have {bands} bands, got {image.bands}")',
         ]
     return "\n".join([*lines, "    return image"])
 
