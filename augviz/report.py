@@ -36,7 +36,7 @@ def report(base: view.Base, drawn: Drawn, context: Context) -> dict[str, Any]:
         context.check()
         context.at_step(firing.step.id, firing.name, firing.position)
         mean = view.mean_before(base, drawn, drawn.firings[:number], s)
-        stage = scale.Stage(firing, stages[number], stages[number + 1], mean)
+        stage = scale.Stage(firing, stages[number], stages[number + 1], mean, is_final=True)
         started = time.perf_counter()
         image = _forced(scale.scaled(image, stage), stage)
         seconds = time.perf_counter() - started

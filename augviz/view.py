@@ -74,13 +74,13 @@ def default_scale(source: Header, max_side: int) -> float:
     return max(1.0, max(source.width, source.height) / max_side)
 
 
-def replayed(base: Base, drawn: Drawn, firings: tuple[Firing, ...], s: float) -> pyvips.Image:
-    """The result of `firings` worked at scale `s` throughout, on its own grid."""
+def replayed(base: Base, drawn: Drawn, firings: tuple[Firing, ...], s: float, *, is_final: bool = True) -> pyvips.Image:
+    """The result of `firings` worked at scale `s` throughout, on its own grid; `is_final` if it is not shrunk later."""
     stages = grids(drawn, firings, s)
     image = base(stages[0].width, stages[0].height)
     for number, firing in enumerate(firings):
         mean = mean_before(base, drawn, firings[:number], s)
-        image = scale.scaled(image, Stage(firing, stages[number], stages[number + 1], mean))
+        image = scale.scaled(image, Stage(firing, stages[number], stages[number + 1], mean, is_final))
     return image
 
 
@@ -105,7 +105,7 @@ def whole(base: Base, drawn: Drawn, s: float, quality: str, firings: tuple[Firin
     """
     firings = drawn.firings if firings is None else firings
     working = max(1.0, s / supersampling(quality, firings))
-    image = replayed(base, drawn, firings, working)
+    image = replayed(base, drawn, firings, working, is_final=working == s)
     shape = firings[-1].after if firings else drawn.draw.source
     target = _grid(shape, s)
     shown = shrunk(image, target.width, target.height)
