@@ -35,6 +35,7 @@ __all__ = [
     "GROUPS",
     "INTERPOLATORS",
     "KERNELS",
+    "PAIR_KINDS",
     "TRANSFORMS",
     "bounds",
     "changed_args",
@@ -45,6 +46,7 @@ __all__ = [
     "problems",
     "resolved_args",
     "transform",
+    "white",
 ]
 
 INTERPOLATORS = rows.INTERPOLATORS

@@ -901,8 +901,8 @@ def _hole(name: str, default: Any, help: str, side: Side, optional: bool = False
     )
 
 
-def _count(name: str, default: Any, help: str, high: int, optional: bool = True) -> ParamSpec:
-    return _param(name, K.INT, default, help, min_value=1, max_value=high, step=1, unit="", optional=optional)
+def _count(name: str, default: Any, help: str, high: int, optional: bool = True, low: int = 1) -> ParamSpec:
+    return _param(name, K.INT, default, help, min_value=low, max_value=high, step=1, unit="", optional=optional)
 
 
 DROPOUT = (
@@ -972,8 +972,8 @@ DROPOUT = (
                 2,
                 optional=True,
             ),
-            _count("holes_number_x", None, "Cells across; a tenth of the width each if not given.", 20),
-            _count("holes_number_y", None, "Cells down; square cells if not given.", 20),
+            _count("holes_number_x", None, "Cells across; a tenth of the width each if not given.", 20, low=2),
+            _count("holes_number_y", None, "Cells down; square cells if not given.", 20, low=2),
             _pixels("shift_x", 0, "Shift of the grid to the right.", Side.WIDTH, 0),
             _pixels("shift_y", 0, "Shift of the grid downwards.", Side.HEIGHT, 0),
             _param("random_offset", K.BOOL, False, "Draw the shift at random."),

@@ -305,7 +305,7 @@ def _mended_numbers(args: Args, width: int, height: int) -> Iterable[dict[str, V
 
     def near(name: str, side: int) -> list[int]:
         wanted = args[name] or 10
-        return sorted(range(1, min(20, side // 2) + 1), key=lambda n: (abs(n - wanted), n))
+        return sorted(range(2, min(20, side // 2) + 1), key=lambda n: (abs(n - wanted), n))
 
     for y in near("holes_number_y", height):
         for x in near("holes_number_x", width):
@@ -370,13 +370,11 @@ def border_crop_fits(args: Args, facts: ImageFacts | None) -> Problem | None:
     limit = args["limit"]
     low, high = limit if isinstance(limit, tuple) else (-abs(limit), abs(limit))
     width, height = facts.header.width, facts.header.height
-    steps = max(1, math.ceil(high - low))
+    steps = max(1, math.ceil(4 * (high - low)))
     for degrees in (low + (high - low) * i / steps for i in range(steps + 1)):
         sin, cos = abs(math.sin(math.radians(degrees))), abs(math.cos(math.radians(degrees)))
         right, bottom = _rotated_crop(width, height, degrees)
-        if right > width * cos + height * sin - 1 or bottom > width * sin + height * cos - 1:
-            if degrees % 180 == 0:
-                continue
+        if right > round(width * cos + height * sin) or bottom > round(width * sin + height * cos):
             message = f"crop_border raises at {degrees:.3g} degrees on an image of {width} x {height} px."
             return Problem(message, (("crop_border", False),))
     return None
