@@ -16,8 +16,9 @@ from augviz.errors import ImageError
 from augviz.settings import Settings, get_settings
 from augviz.units import bytes_text
 
-IMAGE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .png .tif .tiff .btf .webp .gif .heic .heif .avif .svs .ndpi .scn .mrxs .vms .bif .jp2 .jxl".split()
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".btf", ".webp", ".gif", ".heic", ".heif", ".avif"),
+    *(".svs", ".ndpi", ".scn", ".mrxs", ".vms", ".bif", ".jp2", ".jxl"),
 )
 """Endings of the files that a folder's listing shows; what is in a file decides whether it opens."""
 
@@ -29,6 +30,9 @@ SYNTHETIC_KINDS = {
 
 SYNTHETIC_SIDES = (4096, 16384, 32768)
 """Sides in pixels that are offered; others can be made."""
+
+SIDE_LIMITS = (64, 65536)
+"""Smallest and largest side of a synthetic image in pixels."""
 
 SYNTHETIC_VERSION = 1
 """Goes into the names of cached files; raised whenever a kind's pixels change."""
@@ -152,11 +156,12 @@ def synthetic_images(settings: Settings | None = None) -> tuple[SyntheticImage, 
 
 
 def synthetic_image(kind: str, side: int, settings: Settings | None = None) -> SyntheticImage:
-    """The synthetic image of a kind and side. Raises ImageError for an unknown kind or a side outside 64 to 131072."""
+    """The synthetic image of a kind and side. Raises ImageError for an unknown kind or a side outside `SIDE_LIMITS`."""
     if kind not in SYNTHETIC_KINDS:
         raise ImageError(f"There is no synthetic image of kind {kind!r}; the kinds are {', '.join(SYNTHETIC_KINDS)}.")
-    if not 64 <= side <= 131072:
-        raise ImageError(f"The side of a synthetic image must lie within 64 and 131072 pixels, got {side}.")
+    if not SIDE_LIMITS[0] <= side <= SIDE_LIMITS[1]:
+        low, high = SIDE_LIMITS
+        raise ImageError(f"The side of a synthetic image must lie within {low} and {high} pixels, got {side}.")
     folder = (settings or get_settings()).cache_folder / "synthetic"
     path = folder / f"{kind}-{side}-v{SYNTHETIC_VERSION}.tif"
     made = path.is_file()
