@@ -160,9 +160,9 @@ def facts_of(shape: Header) -> ImageFacts:
     return ImageFacts("in memory", "", shape, 1, 1, sizes, 1, None, True, None, None, 0, "")
 
 
-def generated(count: int, shape: Header, seed: int = 0) -> Iterator[tuple[str, Pipeline]]:
+def generated(count: int, shape: Header, draw_seed: int) -> Iterator[tuple[str, Pipeline]]:
     """Pipelines of 3 to 5 deterministic steps with arguments from the catalogue's bounds, which the library can draw."""
-    rng = random.Random(seed)
+    rng = random.Random(0)
     names = [n for n in deterministic() if n not in ("ToTensor", "NoOp")]
     made = 0
     while made < count:
@@ -173,7 +173,7 @@ def generated(count: int, shape: Header, seed: int = 0) -> Iterator[tuple[str, P
             steps.append(step)
         pipeline = Pipeline(tuple(steps))
         try:
-            result = engine.draw(shape, pipeline, 1).draw.result
+            result = engine.draw(shape, pipeline, draw_seed).draw.result
         except AugvizError:
             continue
         if min(result.width, result.height) >= 256 and max(result.width, result.height) <= 3 * max(

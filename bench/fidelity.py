@@ -61,7 +61,7 @@ def main() -> None:
             alone += rows
     print()
     chains: list[Row] = []
-    for label, pipeline in fidelity.generated(options.pipelines, engine.header(image)):
+    for label, pipeline in fidelity.generated(options.pipelines, engine.header(image), options.seed):
         rows = fidelity.measure(image, pipeline, options.seed, SCALES, label)
         _print(rows)
         chains += rows
