@@ -114,12 +114,17 @@ class Child:
         memory_bytes: limit of its address space, 0 is none.
         nice: how much it gives way to other processes.
         threads: libvips' threads.
+
+    Attributes:
+        pid: its process id.
+        answered: how many requests it has had, the ones that failed included.
     """
 
     def __init__(self, *, tasks: str, memory_bytes: int = 0, nice: int = 0, threads: int = 2) -> None:
         self._lock = threading.Lock()  # guards writing, and which call is the current one
         self._call: Call | None = None
         self._is_ready = False
+        self.answered = 0
         self._process = subprocess.Popen(
             _command(tasks, memory_bytes, nice),
             stdin=subprocess.PIPE,
@@ -163,6 +168,7 @@ class Child:
         self.wait_ready()
         call.child = self
         header = {"id": call.number, "function": call.function, "args": call.args, "progress": call.wants_progress}
+        call.step, call.progress = None, (None, "")
         try:
             with self._lock:
                 if call.given_up:
@@ -172,6 +178,7 @@ class Child:
             with _after(call.seconds, self._expire, call):
                 return self._listen(call)
         finally:
+            self.answered += 1
             with self._lock:
                 self._call = None
 

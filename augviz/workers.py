@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from augviz.child import Answer, Call, Child, WorkerBug
-from augviz.errors import WorkerError
+from augviz.errors import StepError, WorkerCrashed, WorkerError
 from augviz.jobs import start_job
 
 __all__ = ["MAX_QUEUED", "Answer", "Pool", "WorkerBug", "get_pool"]
@@ -193,6 +193,15 @@ class Pool:
             slot.child.end()
 
     def _answer(self, lane: _Lane, slot: _Slot, call: Call) -> Answer:
+        """Ask the worker, and after a crash that can be the late work of an earlier request a fresh one."""
+        try:
+            return self._ask(lane, slot, call)
+        except (WorkerCrashed, StepError) as error:
+            if not _is_doubtful(error, slot.child):
+                raise
+        return self._ask(lane, slot, call)
+
+    def _ask(self, lane: _Lane, slot: _Slot, call: Call) -> Answer:
         if slot.child is None or not slot.child.is_alive:
             self._start_child(lane, slot)
         child = slot.child
@@ -237,6 +246,16 @@ class Pool:
             lane.waiting = deque(call for call in lane.waiting if not is_meant(call))
             found += [slot.call for slot in lane.slots if slot.call is not None and is_meant(slot.call)]
         return found
+
+
+def _is_doubtful(error: WorkerCrashed | StepError, child: Child | None) -> bool:
+    """Whether the crash can have been left behind by an earlier request of the same process.
+
+    albumentationsxl 0.1.2: releasing thousands of dropout holes overflows the stack (D2), and libvips' cache releases
+    them during whatever comes later.
+    """
+    crashed = isinstance(error, WorkerCrashed) or isinstance(error.__cause__, WorkerCrashed)
+    return crashed and child is not None and child.answered > 1
 
 
 def _children(lane: _Lane) -> list[Child]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ import pytest
 import pyvips
 
 from augviz.answers import Answers, Question
-from augviz.errors import Cancelled
+from augviz.errors import Cancelled, WorkerCrashed
 from augviz.recipes import recipe_of, register
 from augviz.web import MAX_SIDE, MIN_SIDE, routes
-from augviz.workers import Pool
+from augviz.workers import Answer, Pool
 from tests.live import Reply, asking, fetch, serving
 
 
@@ -145,6 +145,29 @@ def test_the_crash_of_a_real_transform_names_its_step_and_harms_nobody(photo: Pa
         "transform": "AdvancedBlur",
         "position": 2,
     }
+
+
+def test_thousands_of_holes_fail_no_other_picture(photo: Path) -> None:
+    # The crash comes when the holes are released, mostly (not always) with the picture itself, else later.
+    pool = Pool(render_workers=2, seconds=240, tasks="tests.unguarded_tasks")
+    sizes = {f"{end}_{name}": 4 for end in ("min", "max") for name in ("height", "width")}
+    holes = {"transform": "CoarseDropout", "args": {"min_holes": 4000, "max_holes": 4000, **sizes}, "p": 1.0}
+    more = {"side": 150, "quality": "quick", "upto": None}
+
+    def ask(step: dict[str, Any], seed: int) -> Future[Answer]:
+        recipe = recipe_of(photo, {"format": 1, "steps": [step]}, seed)
+        return pool.submit("picture", {**recipe.args(), **more})
+
+    try:
+        killer = ask(holes, 0)
+        meanwhile = [ask({"transform": "Rotate", "p": 1.0}, seed).exception() for seed in range(10)]
+        killed = killer.exception()
+        later = [ask({"transform": "Rotate", "p": 1.0}, seed).exception() for seed in range(10, 40)]
+    finally:
+        pool.close()
+
+    assert killed is None or isinstance(killed, WorkerCrashed)
+    assert [*meanwhile, *later] == [None] * 40
 
 
 def test_an_unknown_key_is_not_found_with_a_sentence(url: str) -> None:

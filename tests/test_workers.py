@@ -128,6 +128,21 @@ def test_a_crash_at_a_known_step_names_the_step(pool: Pool) -> None:
     assert (caught.value.step_id, caught.value.position) == ("b", 3)
 
 
+def test_a_request_that_meets_the_crash_of_an_earlier_one_is_answered(single: Pool) -> None:
+    pid = single.call("poison", {}).value["pid"]
+
+    assert single.call("echo_unless_poisoned", {}).value["pid"] != pid
+
+
+def test_a_request_that_crashes_a_fresh_worker_is_not_tried_again(single: Pool, tmp_path: Path) -> None:
+    began = tmp_path / "began"
+
+    with pytest.raises(WorkerCrashed):
+        single.call("raise_signal", {"name": "SIGFPE", "log": str(began)})
+
+    assert began.read_text().count("raise_signal") == 1
+
+
 def test_a_worker_that_died_while_idle_is_replaced_unnoticed(single: Pool) -> None:
     pid = single.call("echo", {}).value["pid"]
     process = psutil.Process(pid)

@@ -14,6 +14,7 @@ from augviz.context import Context
 from augviz.errors import ImageError, StepError
 
 Args = dict[str, Any]
+_POISON: list[bool] = []
 
 
 def echo(args: Args, context: Context) -> tuple[Args, bytes]:
@@ -51,6 +52,8 @@ def listen(args: Args, context: Context) -> Args:
 
 def raise_signal(args: Args, context: Context) -> Args:
     context.progress(None, args.get("stage", ""))
+    if "log" in args:
+        append({"path": args["log"], "line": "raise_signal"}, context)
     if "step" in args:
         context.at_step(**args["step"])
     os.kill(os.getpid(), getattr(signal, args["name"]))
@@ -62,6 +65,18 @@ def read_nowhere(args: Args, context: Context) -> Args:
     """A real segmentation fault, on a thread that holds the interpreter's lock."""
     ctypes.string_at(0)
     return {}
+
+
+def poison(args: Args, context: Context) -> Args:
+    """Leave behind what ends the process during the next request, as a chain of holes in libvips' cache does."""
+    _POISON.append(True)
+    return {"pid": os.getpid()}
+
+
+def echo_unless_poisoned(args: Args, context: Context) -> Args:
+    if _POISON:
+        ctypes.string_at(0)
+    return {"pid": os.getpid()}
 
 
 def allocate(args: Args, context: Context) -> Args:
@@ -154,6 +169,8 @@ TASKS = {
         listen,
         raise_signal,
         read_nowhere,
+        poison,
+        echo_unless_poisoned,
         allocate,
         allocate_in_libvips,
         blur_forever,
