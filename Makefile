@@ -1,7 +1,7 @@
 # Two commands matter: `make run` and `make test`. Everything they need goes into virtual environments in this folder.
 
-SHELL := /bin/bash
-.SHELLFLAGS := -euo pipefail -c
+SHELL := /bin/sh
+.SHELLFLAGS := -ec
 .DEFAULT_GOAL := help
 
 # The first Python on the PATH that is one of those supported; override with PYTHON=...

@@ -22,7 +22,7 @@ FLAGS = (
 """Nothing in the background, so that a test may assert that no other host was asked for anything."""
 
 
-class NoBrowser(RuntimeError):
+class NoBrowserError(RuntimeError):
     """There is no Chromium, and none could be installed."""
 
 
@@ -41,10 +41,10 @@ def downloaded() -> str | None:
 
 
 def executable() -> str:
-    """Path of a Chromium. Raises NoBrowser where there is none: browser tests never pass by not running."""
+    """Path of a Chromium. Raises NoBrowserError where there is none: browser tests never pass by not running."""
     found = on_path() or downloaded()
     if found is None:
-        raise NoBrowser("No Chromium was found; `make browser` installs one.")
+        raise NoBrowserError("No Chromium was found; `make browser` installs one.")
     return found
 
 
@@ -60,7 +60,7 @@ def _run(*command: str, seconds: int) -> bool:
 
 
 def install() -> str:
-    """Find a Chromium, or get one. Raises NoBrowser."""
+    """Find a Chromium, or get one. Raises NoBrowserError."""
     if (found := on_path() or downloaded()) is not None:
         return found
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -71,7 +71,7 @@ def install() -> str:
             return found
     if _run(sys.executable, "-m", "playwright", "install", "chromium", seconds=DOWNLOAD_SECONDS):
         return executable()
-    raise NoBrowser(
+    raise NoBrowserError(
         "The browser tests need a Chromium, and none could be had: not on the PATH, not from the distribution, "
         f"and not by Playwright's download within {DOWNLOAD_SECONDS} seconds."
     )
@@ -80,5 +80,5 @@ def install() -> str:
 if __name__ == "__main__":
     try:
         print(f"Browser: {install()}")
-    except NoBrowser as error:
+    except NoBrowserError as error:
         sys.exit(str(error))
