@@ -11,10 +11,7 @@ import math
 import numpy as np
 import pyvips
 
-from augviz.stamps import ellipse, filling, grain, ramp, scatter, table
-
-COARSE = 8
-"""Full-size pixels for each pixel of the fields of large structures."""
+from augviz.stamps import COARSE, ellipse, enlarged, filling, grain, ramp, scatter, table
 
 _CROPS = (
     (92, 124, 58), (110, 140, 66), (76, 110, 52), (128, 150, 80), (146, 158, 90), (170, 160, 100),
@@ -34,14 +31,16 @@ def aerial(side: int, seed: int = 1) -> pyvips.Image:
     rng = np.random.default_rng(seed)
     coarse = math.ceil(side / COARSE)
     parcels, fields = _coarse_fields(coarse, seed, rng)
-    fine = fields.resize(COARSE, kernel="cubic").crop(0, 0, side, side)
+    fine = enlarged(fields, side)
     hedge, road, water, wood, village, soil = (fine[i] for i in range(6))
     kind = parcels.zoom(COARSE, COARSE).crop(0, 0, side, side)
     noise = filling(grain(1024, 7, rng), side)
 
     rows = filling(_rows(rng), side)
-    shade = (rows.linear(1.0, -128.0) * kind.maplut(_row_strengths(rng))).bandmean().linear(_DIRECTIONS / 255, 0)
-    ground = kind.maplut(_crop_colours(rng)) + (shade + soil.linear(0.22, -28) + noise.linear(1.0, -128))
+    direction, strength = _row_tables(rng)
+    shade = kind.maplut(direction).case([rows[i] for i in range(_DIRECTIONS)]).linear(1.0, -128.0)
+    shade = shade * kind.maplut(strength).linear(1 / 255, 0)
+    ground = kind.maplut(_crop_colours(rng)) + (shade + soil.linear(0.22, -28))
     green = wood.maplut(ramp(((0, 0), (128, 0), (140, 255), (255, 255))))
     ground = green.ifthenelse([58, 78, 44], ground.cast("uchar"), blend=True)
     ground = village.maplut(ramp(((0, 0), (150, 0), (200, 160), (255, 160)))).ifthenelse(
@@ -64,7 +63,7 @@ def aerial(side: int, seed: int = 1) -> pyvips.Image:
     ground = (built > roofs[3]).ifthenelse((roofs[3] > 0).ifthenelse(roofs.extract_band(0, n=3), ground), ground)
     deep = water.maplut(ramp(((0, 0), (126, 0), (136, 255), (255, 255))))
     ground = (deep & (road < 112)).ifthenelse([64, 92, 98], ground, blend=True)
-    return (ground + noise.linear(0.5, -63.5)).cast("uchar").copy(interpretation="srgb")
+    return (ground + noise.linear(0.9, -0.9 * 128 + 0.5)).cast("uchar").copy(interpretation="srgb")
 
 
 def _coarse_fields(side: int, seed: int, rng: np.random.Generator) -> tuple[pyvips.Image, pyvips.Image]:
@@ -97,9 +96,8 @@ def _coarse_fields(side: int, seed: int, rng: np.random.Generator) -> tuple[pyvi
     width = max(4.0, side / 220)
     course = (noise(side / 1.3, 6) + noise(side / 6, 7) * 0.16 + noise(60, 8) * 0.008).abs()
     water = course * (-128 * side / 1.3 / 1.6 / width) + 256
-    wood = (noise(side / 5, 9) + noise(side / 14, 10) * 0.5 + noise(40, 11) * 0.18) * min(
-        900.0, side * 1.2
-    ) - side * 0.22
+    wood = noise(side / 5, 9) + noise(side / 14, 10) * 0.5 + noise(40, 11) * 0.18
+    wood = (wood - 0.24) * min(900.0, side * 1.2)
     village = (noise(260 if side > 600 else side / 3, 12) - 0.32) * 620 + noise(24, 13) * 40 + 128
     soil = noise(side / 6, 14) * 90 + noise(50, 15) * 70 + noise(12, 16) * 36 + 128
     fields = hedge.bandjoin([road, water, wood + 128, village, soil]).cast("uchar")
@@ -140,11 +138,10 @@ def _crop_colours(rng: np.random.Generator) -> pyvips.Image:
     return table(chosen + rng.normal(0, 6, (256, 1)) + rng.normal(0, 3, (256, 3)))
 
 
-def _row_strengths(rng: np.random.Generator) -> pyvips.Image:
-    """For each parcel's number, how strongly rows of each direction show: one direction, or none for a meadow."""
-    strengths = np.zeros((256, _DIRECTIONS))
-    strengths[np.arange(256), rng.integers(0, _DIRECTIONS, 256)] = rng.choice([0, 90, 160, 255], 256)
-    return table(strengths)
+def _row_tables(rng: np.random.Generator) -> tuple[pyvips.Image, pyvips.Image]:
+    """For each parcel's number: the direction of its rows, and how strongly they show; a meadow has none."""
+    directions = rng.integers(0, _DIRECTIONS, 256).astype(float)
+    return table(directions), table(rng.choice([0.0, 90.0, 160.0, 255.0], 256))
 
 
 def _rows(rng: np.random.Generator) -> pyvips.Image:

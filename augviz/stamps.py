@@ -1,4 +1,4 @@
-"""Square tiles that repeat without a seam, stamped full of small things: nuclei, trees, roofs; and grain."""
+"""What synthetic images are put together from: tiles of small things that repeat without a seam, fields, tables."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pyvips
+
+COARSE = 8
+"""Full-size pixels for each pixel of the fields of large structures."""
 
 Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
@@ -65,6 +68,11 @@ def filling(tile: pyvips.Image, side: int) -> pyvips.Image:
     """The tile repeated over a square of `side` pixels."""
     times = -(-side // tile.width)
     return tile.replicate(times, times).crop(0, 0, side, side)
+
+
+def enlarged(fields: pyvips.Image, side: int) -> pyvips.Image:
+    """Coarse fields at 8 times their size, smooth; cubic only for the first doubling, which halves the time."""
+    return fields.resize(2, kernel="cubic").resize(COARSE / 2, kernel="linear").crop(0, 0, side, side)
 
 
 def table(values: npt.NDArray[np.float64]) -> pyvips.Image:

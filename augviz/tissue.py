@@ -11,10 +11,7 @@ import math
 import numpy as np
 import pyvips
 
-from augviz.stamps import ellipse, filling, grain, ramp, scatter, table
-
-COARSE = 8
-"""Full-size pixels for each pixel of the fields of large structures."""
+from augviz.stamps import COARSE, ellipse, enlarged, filling, grain, ramp, scatter, table
 
 MICRONS_PER_PIXEL = 0.5
 """Nuclei are 9 to 16 pixels wide, as at 20 x."""
@@ -43,14 +40,14 @@ def tissue(side: int, seed: int = 1) -> pyvips.Image:
     rng = np.random.default_rng(seed)
     coarse = math.ceil(side / COARSE)
     structure, phase = _coarse_fields(coarse, seed)
-    fine = structure.resize(COARSE, kernel="cubic").crop(0, 0, side, side)
+    fine = enlarged(structure, side)
     jitter = filling(_soft_grain(rng), side).linear(1.0, -128.0)
     place, edge, lymph = ((fine[i] + jitter * amount).cast("uchar") for i, amount in ((0, 0.07), (1, 0.2), (2, 0.1)))
     inside = edge.maplut(ramp(((0, 0), (118, 0), (138, 255), (255, 255))))
     crowd = lymph.maplut(ramp(((0, 0), (150, 0), (185, 255), (255, 255))))
 
     made_of = place.maplut(_profile_lut())
-    waves = phase.resize(COARSE, kernel="cubic").crop(0, 0, side, side).maplut(_waves_lut())
+    waves = enlarged(phase, side).maplut(_waves_lut())
     fibres = (waves.linear(1 / 128, -1.0) * made_of[3]).cast("char")
     eosin = made_of[0] + fibres
 
