@@ -9,7 +9,7 @@ import pyvips
 
 from augviz import engine
 from augviz.context import Context
-from augviz.errors import StepError
+from augviz.errors import ImageError, StepError
 from augviz.model import Pipeline
 
 WINDOW_PX = 256
@@ -39,7 +39,10 @@ def blame(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Context) 
 def _slowest(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Context) -> StepError | None:
     firings = engine.draw(engine.header(image), pipeline, seed).firings
     slowest: tuple[float, engine.Firing] | None = None
-    before = 0.0
+    _force(image, ())  # opening and decoding the file is no step's time
+    started = time.perf_counter()
+    _force(image, ())
+    before = time.perf_counter() - started
     for count, firing in enumerate(firings, start=1):
         context.at_step(firing.step.id, firing.name, firing.position)
         started = time.perf_counter()
@@ -61,4 +64,6 @@ def _force(image: pyvips.Image, firings: tuple[engine.Firing, ...]) -> None:
     try:
         window.copy_memory()
     except pyvips.Error as error:
+        if not firings:
+            raise ImageError(f"The pixels could not be read: {engine.words(error)}") from error
         raise firings[-1].error(engine.words(error)) from error
