@@ -274,7 +274,7 @@ def _run(function: str, request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _show_progress(fraction: float | None, text: str) -> None:
     share = "" if fraction is None else f"{fraction:.0%} "
-    sys.stderr.write(f"\r\x1b[K{share}{text}")
+    sys.stderr.write(f"\r\x1b[K{share}{text or 'starting'}")
     sys.stderr.flush()
 
 

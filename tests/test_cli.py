@@ -1,0 +1,538 @@
+"""The command line, as scripts use it: what is printed, what is written, and what happens when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pyvips
+from skimage import data, io
+
+from augviz import engine, images, saved
+from augviz.library import A
+
+ROOT = Path(__file__).parent.parent
+
+TUTORIAL: list[dict[str, Any]] = [
+    {"transform": "RandomBrightnessContrast", "p": 1.0},
+    {"transform": "Rotate", "p": 0.8},
+    {"transform": "Normalize", "args": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}},
+    {"transform": "ToTensor"},
+]
+BLUR: list[dict[str, Any]] = [{"transform": "Blur", "p": 1.0}, {"transform": "Rotate", "args": {"limit": [20, 20]}, "p": 1.0}]
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with rgb.png (300 x 200), grey.png and deep.tif (16 bit), of real photographs."""
+    folder = tmp_path_factory.mktemp("photographs")
+    io.imsave(folder / "rgb.png", data.astronaut()[:200, 100:400], check_contrast=False)
+    io.imsave(folder / "grey.png", data.camera()[:200, :300], check_contrast=False)
+    io.imsave(folder / "deep.tif", data.camera()[:200, :300].astype(np.uint16) * 257, check_contrast=False)
+    return folder
+
+
+@pytest.fixture
+def rgb(photographs: Path) -> str:
+    return str(photographs / "rgb.png")
+
+
+def augviz(*arguments: object, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run one command from the checkout."""
+    command = [sys.executable, "-m", "augviz", *map(str, arguments)]
+    environment = {**os.environ, **environ}
+    return subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, text=True, env=environment, timeout=240)
+
+
+def ok(*arguments: object, **more: str) -> str:
+    """What a command prints that must succeed without a word on standard error."""
+    result = augviz(*arguments, **more)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    return result.stdout
+
+
+def failure(*arguments: object, **more: str) -> str:
+    """The one line of a command that must fail with status 2 and print nothing else."""
+    result = augviz(*arguments, **more)
+
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert result.stdout == ""
+    assert result.stderr.endswith("\n")
+    assert result.stderr.count("\n") == 1, result.stderr
+    return result.stderr.strip()
+
+
+def pipeline(folder: Path, *steps: dict[str, Any], **more: Any) -> str:
+    """A pipeline file."""
+    path = folder / "pipeline.json"
+    path.write_text(json.dumps({"format": 1, **more, "steps": steps}))
+    return str(path)
+
+
+def expected(image: str, path: str, seed: int) -> np.ndarray:
+    """The engine's full-size result, made in this process."""
+    found = saved.loads(Path(path).read_text())
+    return engine.apply(images.open_image(image, found.input), found, seed).array()
+
+
+# info
+
+
+def test_info_prints_the_contracts_keys(rgb: str) -> None:
+    info = json.loads(ok("info", rgb, "--json"))
+
+    assert info == {
+        "width": 300,
+        "height": 200,
+        "bands": 3,
+        "format": "uchar",
+        "interpretation": "srgb",
+        "orientation": 1,
+        "levels": 1,
+        "pages": 1,
+        "mpp_x": None,
+        "mpp_y": None,
+        "file_bytes": Path(rgb).stat().st_size,
+        "uncompressed_bytes": 180000,
+        "loader": "pngload",
+    }
+
+
+def test_info_is_readable_without_json(rgb: str) -> None:
+    printed = ok("info", rgb)
+
+    assert re.search(r"^width +300$", printed, re.MULTILINE)
+    assert re.search(r"^mpp_x +unknown$", printed, re.MULTILINE)
+
+
+# draw
+
+
+def test_draw_has_one_entry_per_leaf_with_the_contracts_keys(rgb: str, tmp_path: Path) -> None:
+    off = {"transform": "Blur", "enabled": False, "id": "off"}
+    group = {"group": "OneOf", "id": "g", "steps": [{"transform": "Flip"}, {"transform": "Transpose"}], "p": 1.0}
+
+    draw = json.loads(ok("draw", rgb, pipeline(tmp_path, off, group), "--json", "--seed", 3))
+
+    assert list(draw) == ["seed", "steps"]
+    assert draw["seed"] == 3
+    assert [step["id"] for step in draw["steps"]] == ["off", "g.0", "g.1"]
+    assert sum(step["applied"] for step in draw["steps"]) == 1
+    for step in draw["steps"]:
+        assert list(step) == ["id", "transform", "applied", "values", "width", "height", "bands", "format"]
+
+
+def test_draw_seeds_each_top_level_item_as_documented(rgb: str, tmp_path: Path) -> None:
+    angles = []
+    transform = A.Rotate(p=1)
+    transform.apply = lambda image, angle=0, **_: angles.append(angle) or image
+    random.seed("-7:turn")
+    transform(image=pyvips.Image.black(300, 200, bands=3))
+
+    path = pipeline(tmp_path, {"transform": "Flip"}, {"id": "turn", "transform": "Rotate", "p": 1})
+    draw = json.loads(ok("draw", rgb, path, "--json", "--seed", "-7"))
+
+    assert draw["steps"][1]["values"]["angle"] == angles[0]
+
+
+def test_draw_is_a_table_without_json(rgb: str, tmp_path: Path) -> None:
+    printed = ok("draw", rgb, pipeline(tmp_path, *BLUR, {"transform": "Flip", "enabled": False}))
+
+    assert printed.startswith("seed 0\n")
+    assert re.search(r"2\. Rotate +applied +\d+ x \d+ x 3 uchar +angle 20\n", printed)
+    assert re.search(r"3\. Flip +skipped", printed)
+
+
+# apply
+
+
+@pytest.mark.parametrize(("name", "seed"), [("rgb.png", 0), ("rgb.png", -5), ("grey.png", 1), ("deep.tif", 2)])
+def test_apply_writes_exactly_the_librarys_array(photographs: Path, tmp_path: Path, name: str, seed: int) -> None:
+    path, out = pipeline(tmp_path, {"transform": "Flip"}, *BLUR), tmp_path / "out.npy"
+
+    ok("apply", photographs / name, path, "--seed", seed, "-o", out)
+
+    made, wanted = np.load(out), expected(str(photographs / name), path, seed)
+    assert (made.dtype, made.shape) == (wanted.dtype, wanted.shape)
+    assert np.array_equal(made, wanted)
+
+
+def test_apply_writes_a_tensor_as_bands_height_width(rgb: str, tmp_path: Path) -> None:
+    path, out = pipeline(tmp_path, *TUTORIAL), tmp_path / "out.npy"
+
+    ok("apply", rgb, path, "-o", out)
+
+    made = np.load(out)
+    assert made.dtype == np.float32
+    assert made.shape[0] == 3
+    assert np.array_equal(made, expected(rgb, path, 0))
+
+
+def test_apply_writes_a_tiled_tif_of_height_width_bands(rgb: str, tmp_path: Path) -> None:
+    path, out = pipeline(tmp_path, *TUTORIAL), tmp_path / "out.tif"
+
+    ok("apply", rgb, path, "-o", out)
+
+    image = pyvips.Image.new_from_file(str(out))
+    assert image.get_typeof("tile-width") != 0
+    assert image.format == "float"
+    assert np.array_equal(image.numpy(), expected(rgb, path, 0).transpose(1, 2, 0))
+
+
+def test_a_png_of_8_bit_values_holds_them_as_they_are(rgb: str, tmp_path: Path) -> None:
+    path, out = pipeline(tmp_path, *BLUR), tmp_path / "out.png"
+
+    printed = ok("apply", rgb, path, "-o", out)
+
+    assert printed == ""
+    assert np.array_equal(io.imread(out), expected(rgb, path, 0))
+
+
+def test_a_png_of_16_bit_values_holds_them_divided_by_257(photographs: Path, tmp_path: Path) -> None:
+    deep, out = photographs / "deep.tif", tmp_path / "out.png"
+
+    printed = ok("apply", deep, pipeline(tmp_path, {"transform": "NoOp"}), "-o", out)
+
+    assert printed == ""
+    assert np.array_equal(io.imread(out), io.imread(deep) // 257)
+
+
+def test_a_png_of_other_values_is_stretched_and_says_the_range(rgb: str, tmp_path: Path) -> None:
+    path, out = pipeline(tmp_path, *TUTORIAL), tmp_path / "out.png"
+
+    printed = ok("apply", rgb, path, "-o", out)
+
+    wanted = expected(rgb, path, 0)
+    assert printed == f"minimum {float(wanted.min())!r}, maximum {float(wanted.max())!r}, shown as 0 and 255\n"
+    assert (io.imread(out).min(), io.imread(out).max()) == (0, 255)
+
+
+def test_a_window_is_that_part_of_the_full_size_result(rgb: str, tmp_path: Path) -> None:
+    path, out = pipeline(tmp_path, *BLUR), tmp_path / "out.npy"
+
+    ok("apply", rgb, path, "--window", "40,30,50,20", "-o", out)
+
+    assert np.array_equal(np.load(out), expected(rgb, path, 0)[30:50, 40:90])
+
+
+def test_apply_shrinks_the_full_size_result_afterwards(rgb: str, tmp_path: Path) -> None:
+    path, out = pipeline(tmp_path, *BLUR), tmp_path / "out.npy"
+    height, width = expected(rgb, path, 0).shape[:2]
+
+    ok("apply", rgb, path, "--max-side", 100, "-o", out)
+
+    assert np.load(out).shape == (round(height / 3), round(width / 3), 3)
+
+
+def test_nothing_is_enlarged(rgb: str, tmp_path: Path) -> None:
+    path, out = pipeline(tmp_path, *BLUR), tmp_path / "out.npy"
+
+    ok("apply", rgb, path, "--max-side", 5000, "-o", out)
+
+    assert np.array_equal(np.load(out), expected(rgb, path, 0))
+
+
+def test_the_input_choice_of_the_pipeline_is_obeyed(rgb: str, tmp_path: Path) -> None:
+    path, out = pipeline(tmp_path, {"transform": "NoOp"}, input={"bands": 1}), tmp_path / "out.npy"
+
+    ok("apply", rgb, path, "-o", out)
+
+    assert np.array_equal(np.load(out), io.imread(rgb)[:, :, 0])
+
+
+def test_a_pipeline_comes_from_standard_input(rgb: str, tmp_path: Path) -> None:
+    path, out = pipeline(tmp_path, *BLUR), tmp_path / "out.npy"
+
+    ok("apply", rgb, "-", "-o", out, stdin=Path(path).read_text())
+
+    assert np.array_equal(np.load(out), expected(rgb, path, 0))
+
+
+def test_the_file_that_was_there_is_replaced_and_nothing_is_left_beside_it(rgb: str, tmp_path: Path) -> None:
+    path, folder = pipeline(tmp_path, *BLUR), tmp_path / "results"
+    folder.mkdir()
+    (folder / "out.png").write_text("old")
+
+    ok("apply", rgb, path, "-o", folder / "out.png")
+
+    assert [entry.name for entry in folder.iterdir()] == ["out.png"]
+    assert io.imread(folder / "out.png").ndim == 3
+
+
+# preview
+
+
+@pytest.mark.parametrize("quality", ["quick", "fine"])
+def test_a_preview_has_the_size_of_the_shrunk_result_and_looks_like_it(rgb: str, tmp_path: Path, quality: str) -> None:
+    path, out, truth = pipeline(tmp_path, *BLUR), tmp_path / "preview.npy", tmp_path / "truth.npy"
+
+    ok("preview", rgb, path, "--max-side", 100, "--quality", quality, "-o", out)
+    ok("apply", rgb, path, "--max-side", 100, "-o", truth)
+
+    made, wanted = np.load(out), np.load(truth)
+    assert made.shape == wanted.shape
+    assert np.abs(made.astype(float) - wanted).mean() < 5
+
+
+def test_a_preview_of_a_small_image_is_at_scale_1_and_exact(rgb: str, tmp_path: Path) -> None:
+    path, out = pipeline(tmp_path, *BLUR), tmp_path / "preview.npy"
+
+    ok("preview", rgb, path, "-o", out)
+
+    assert np.array_equal(np.load(out), expected(rgb, path, 0))
+
+
+# export
+
+
+def test_export_prints_a_module_with_a_transform(tmp_path: Path) -> None:
+    names: dict[str, Any] = {}
+
+    exec(ok("export", pipeline(tmp_path, *TUTORIAL)), names)
+
+    assert [type(step).__name__ for step in names["transform"]] == [step["transform"] for step in TUTORIAL]
+
+
+def test_export_of_a_dataset_requires_the_bands_of_the_image(photographs: Path, tmp_path: Path) -> None:
+    path = pipeline(tmp_path, {"transform": "Flip"})
+
+    assert "BANDS = (1,)" in ok("export", path, "--as", "dataset", "--image", photographs / "grey.png")
+    assert "BANDS" not in ok("export", path, "--as", "dataset")
+
+
+def test_export_imports_neither_pyvips_nor_the_library(tmp_path: Path) -> None:
+    code = (
+        "import sys; from augviz.cli import main; status = main(sys.argv[1:]); "
+        "print(status, sorted({'pyvips', 'albumentationsxl', 'cv2', 'torch', 'numpy'} & set(sys.modules)), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, "export", pipeline(tmp_path, *TUTORIAL)]
+
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert result.stderr == "0 []\n"
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "COMMAND"),
+        (("show",), "show"),
+        (("info",), "IMAGE"),
+        (("info", "a.png", "b.png"), "b.png"),
+        (("info", "a.png", "--jso"), "--jso"),
+        (("apply", "a.png", "p.json"), "-o"),
+        (("apply", "a.png", "p.json", "-o", "x.npy", "--window", "1,2,3,4", "--max-side", "9"), "--max-side"),
+        (("apply", "a.png", "p.json", "-o", "x.npy", "--window", "1,2,3"), "'1,2,3'"),
+        (("apply", "a.png", "p.json", "-o", "x.npy", "--window", "1,2,3,x"), "'x'"),
+        (("apply", "a.png", "p.json", "-o", "x.npy", "--window", "1,2,0,4"), "got 0,4"),
+        (("apply", "a.png", "p.json", "-o", "x.npy", "--window=-1,2,3,4"), "got -1,2"),
+        (("apply", "a.png", "p.json", "-o", "x.npy", "--max-side", "0"), "at least 1, got 0"),
+        (("preview", "a.png", "p.json", "-o", "x.npy", "--quality", "best"), "best"),
+        (("draw", "a.png", "p.json", "--seed", "1.5"), "'1.5'"),
+        (("export", "p.json", "--as", "yaml"), "yaml"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_that_shows_it(arguments: tuple[str, ...], words: str) -> None:
+    assert words in failure(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "not valid JSON"),
+        ('{"format": 1, "stepps": []}', '"stepps"'),
+        ('{"format": 1, "steps": [{"transform": "Blur", "arg": {}}]}', '"arg"'),
+        ('{"format": 1, "steps": [{"transform": "Blur", "args": {"limit": 3}}]}', "Blur"),
+        ('{"format": 1, "steps": [{"transform": "Blurr"}]}', "Blur"),
+        ('{"format": 2, "steps": []}', '"format"'),
+        ("[" * 100000, "nested too deeply"),
+    ],
+)
+def test_a_wrong_pipeline_is_one_line_that_names_the_fault(text: str, words: str) -> None:
+    assert words in failure("export", "-", stdin=text)
+
+
+def test_a_pipeline_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_bytes(b"\xff\xfe\x00")
+
+    assert "nothing.json" in failure("export", tmp_path / "nothing.json")
+    assert "UTF-8" in failure("export", tmp_path / "p.json")
+
+
+def test_an_image_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    text = tmp_path / "text.png"
+    text.write_text("not an image")
+
+    assert "nothing.png" in failure("info", tmp_path / "nothing.png")
+    assert "text.png" in failure("info", text)
+    assert "nothing.png" in failure("draw", "nothing.png", pipeline(tmp_path, *BLUR))
+
+
+def test_an_image_that_is_cut_short_is_named(rgb: str, tmp_path: Path) -> None:
+    short = tmp_path / "short.png"
+    short.write_bytes(Path(rgb).read_bytes()[:20000])
+
+    words = failure("apply", short, pipeline(tmp_path, {"transform": "NoOp"}), "-o", tmp_path / "out.npy")
+
+    assert "short.png" in words
+    assert not (tmp_path / "out.npy").exists()
+
+
+@pytest.mark.parametrize("window", ["290,0,300,10", "0,0,1,5000"])
+def test_a_window_partly_outside_the_result_is_an_error(rgb: str, tmp_path: Path, window: str) -> None:
+    path = pipeline(tmp_path, {"transform": "NoOp"})
+
+    assert "300 x 200" in failure("apply", rgb, path, "--window", window, "-o", tmp_path / "out.npy")
+
+
+@pytest.mark.parametrize("out", ["out.jpg", "out", "missing/out.npy", "folder.npy"])
+def test_an_output_that_cannot_be_written_is_named(rgb: str, tmp_path: Path, out: str) -> None:
+    (tmp_path / "folder.npy").mkdir()
+
+    words = failure("apply", rgb, pipeline(tmp_path, *BLUR), "-o", tmp_path / out)
+
+    assert words.startswith("augviz: -o: ")
+    assert out.split("/")[0] in words
+
+
+def test_a_step_that_cannot_be_built_is_named(rgb: str, tmp_path: Path) -> None:
+    path = pipeline(tmp_path, {"transform": "NoOp"}, {"transform": "MedianBlur", "args": {"blur_limit": [4, 4]}})
+
+    assert "step 2, MedianBlur: " in failure("draw", rgb, path)
+
+
+def test_a_step_that_raises_is_named(photographs: Path, tmp_path: Path) -> None:
+    path = pipeline(tmp_path, {"transform": "NoOp"}, {"transform": "HEDShift", "p": 1})
+
+    for command in ("apply", "preview"):
+        words = failure(command, photographs / "grey.png", path, "-o", tmp_path / "out.npy")
+        assert "step 2, HEDShift: " in words
+    assert not (tmp_path / "out.npy").exists()
+
+
+KILLER = {"transform": "AdvancedBlur", "args": {"noise_limit": [0, 0]}, "p": 1}
+
+
+def test_a_draw_that_the_library_would_not_survive_is_refused(rgb: str, tmp_path: Path) -> None:
+    path = pipeline(tmp_path, *BLUR, KILLER)
+
+    for command in (("draw",), ("apply", "-o", tmp_path / "out.npy"), ("preview", "-o", tmp_path / "out.npy")):
+        words = failure(command[0], rgb, path, *command[1:])
+        assert "step 3, AdvancedBlur: " in words
+        assert "(D1)" in words
+
+
+UNGUARDED = """
+import functools, sys
+from augviz import cli, jobs
+jobs.start_job = functools.partial(jobs.start_job, tasks="tests.unguarded_tasks")
+sys.exit(cli.main())
+"""
+
+
+def test_a_crash_of_the_library_is_reported_as_one(rgb: str, tmp_path: Path) -> None:
+    path, folder = pipeline(tmp_path, *BLUR, KILLER), tmp_path / "results"
+    folder.mkdir()
+    (folder / "out.npy").write_text("old")
+    command = [sys.executable, "-c", UNGUARDED, "apply", rgb, path, "-o", str(folder / "out.npy")]
+
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+    words = "augviz: step 3, AdvancedBlur: the library crashed (divided by zero) for this draw\n"
+    assert (result.returncode, result.stderr) == (2, words)
+    assert [entry.name for entry in folder.iterdir()] == ["out.npy"]
+    assert (folder / "out.npy").read_text() == "old"
+
+
+def test_a_step_that_takes_too_long_is_named(tmp_path: Path) -> None:
+    pyvips.Image.black(6000, 6000, bands=3).pngsave(str(tmp_path / "large.png"))
+    path = pipeline(tmp_path, {"transform": "NoOp"}, {"transform": "ElasticTransform", "p": 1})
+
+    words = failure("apply", tmp_path / "large.png", path, "-o", tmp_path / "out.npy", AUGVIZ_JOB_SECONDS="2")
+
+    assert "step 2, ElasticTransform: " in words
+    assert "limit" in words
+
+
+def test_a_setting_that_is_wrong_is_one_line(rgb: str) -> None:
+    assert "AUGVIZ_WORKERS" in failure("info", rgb, AUGVIZ_WORKERS="many")
+
+
+def test_warnings_of_libvips_are_not_printed(rgb: str, tmp_path: Path) -> None:
+    # A gamma below 0 is rejected by libvips with a warning (D12, D52), grey to HSV with another (D14).
+    path = pipeline(tmp_path, {"transform": "RandomGamma", "args": {"gamma_limit": [-50, -40]}, "p": 1})
+
+    assert ok("apply", rgb, path, "-o", tmp_path / "out.npy") == ""
+
+
+def test_what_the_library_prints_is_not_printed(rgb: str, tmp_path: Path) -> None:
+    path = pipeline(tmp_path, {"transform": "Emboss", "p": 1}, {"transform": "ElasticTransform"})  # D46
+
+    assert ok("apply", rgb, path, "-o", tmp_path / "out.npy") == ""
+
+
+# Terminal
+
+
+def test_progress_is_shown_on_a_terminal_and_erased(rgb: str, tmp_path: Path) -> None:
+    shown, terminal = pty.openpty()
+    command = [sys.executable, "-m", "augviz", "apply", rgb, pipeline(tmp_path, *BLUR), "-o", str(tmp_path / "out.png")]
+
+    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=terminal, timeout=120)
+    os.close(terminal)
+    written = os.read(shown, 100000).decode()
+    os.close(shown)
+
+    assert result.returncode == 0
+    assert "starting" in written
+    assert written.endswith("\r\x1b[K")
+    assert "\n" not in written
+
+
+def test_a_terminated_command_leaves_nothing_behind(tmp_path: Path) -> None:
+    pyvips.Image.black(6000, 6000, bands=3).pngsave(str(tmp_path / "large.png"))
+    path, folder = pipeline(tmp_path, {"transform": "ElasticTransform", "p": 1}), tmp_path / "results"
+    folder.mkdir()
+    command = [sys.executable, "-m", "augviz", "apply", str(tmp_path / "large.png"), path, "-o", str(folder / "out.npy")]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while not any(folder.iterdir()):
+        assert time.monotonic() < end, "nothing was begun"
+        time.sleep(0.02)
+
+    process.send_signal(signal.SIGTERM)
+    _, words = process.communicate(timeout=60)
+
+    assert process.returncode == 128 + signal.SIGTERM
+    assert words == ""
+    assert list(folder.iterdir()) == []
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m augviz export {pipeline(tmp_path, *TUTORIAL)} --as dataset | true"
+
+    result = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert result.stderr == ""
+
+
+def test_help_names_every_command() -> None:
+    printed = ok("--help")
+
+    for command in ("info", "preview", "apply", "draw", "export"):
+        assert re.search(rf"^ +{command} ", printed, re.MULTILINE)
