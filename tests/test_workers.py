@@ -13,9 +13,11 @@ from typing import Any
 
 import psutil
 import pytest
+import pyvips
 
 from augviz import workers
 from augviz.child import exit_words
+from augviz.context import Context
 from augviz.errors import (
     AugvizError,
     Cancelled,
@@ -201,6 +203,25 @@ def test_a_killed_evaluation_does_not_fail_the_next_one(single: Pool, tmp_path: 
         single.cancel(future)
 
         assert single.call("average", {}).value["mean"] == 7
+
+
+def test_a_cancel_that_comes_after_the_evaluation_does_not_fail_the_next_one() -> None:
+    context = Context()
+    image = context.watch(pyvips.Image.black(100, 100) + 7)
+    image.avg()
+    context.cancel()
+    context.close()
+
+    assert (pyvips.Image.black(100, 100) + 7).copy_memory().avg() == 7
+    assert image.avg() == 7
+
+
+def test_an_image_is_not_watched_for_a_request_that_was_given_up() -> None:
+    context = Context()
+    context.cancel()
+
+    with pytest.raises(Cancelled):
+        context.watch(pyvips.Image.black(100, 100))
 
 
 def test_a_cancelled_request_that_waits_is_never_computed(single: Pool, tmp_path: Path) -> None:
