@@ -155,8 +155,10 @@ def _shrunk(path: str | os.PathLike[str], choice: InputChoice, width: int, heigh
     with reading(path):
         image = load(path, source.options, access=access)
         image = _choose_colour(image, choice, display_name(path))
-        image = _cover(image, levels[0].width / source.factor, levels[0].height / source.factor)
-        image = image.resize(width / image.width, vscale=height / image.height, kernel="lanczos3")
+        columns, wide = _whole_sizes(levels[0].width / source.factor, width)
+        rows, high = _whole_sizes(levels[0].height / source.factor, height)
+        image = _with_size(image, columns, rows)
+        image = image.resize(wide / columns, vscale=high / rows, kernel="lanczos3").crop(0, 0, width, height)
         if orientation != 1:
             # Turned last, because a sequential image cannot be.
             image = image.copy_memory() if access == "sequential" else image
@@ -176,18 +178,29 @@ def _source_level(path: str | os.PathLike[str], levels: tuple[Level, ...], width
     return large[-1] if large else levels[0]
 
 
-def _cover(image: pyvips.Image, width: float, height: float) -> pyvips.Image:
-    """A level made to cover the whole of the full size, as far as whole pixels can.
+def _whole_sizes(exact: float, size: int) -> tuple[int, int]:
+    """Whole numbers of pixels before and after a shrink whose ratio is that of `exact` to `size`, as nearly as possible.
 
-    Halving drops the last odd column or row, shrinking on load adds one: stretching that away would shift the image
-    by up to half a pixel of the result.
+    A level seldom has the exact size: halving drops the last odd column, JPEG's shrink-on-load adds one. Stretching that
+    away would shift the image by up to half a pixel of the result (22 to 31 dB instead of more than 40 on smooth waves).
+    So a few columns more are made on both sides, and cropped.
     """
-    columns, rows = max(1, round(width)), max(1, round(height))
+    best, least = (max(1, round(exact)), size), math.inf
+    for more in range(65):
+        before = exact / size * (size + more)
+        error = abs(before - round(before))
+        if error < least - 1e-9 and round(before) >= 1:
+            best, least = (round(before), size + more), error
+        if least <= 0.02:
+            break
+    return best
+
+
+def _with_size(image: pyvips.Image, columns: int, rows: int) -> pyvips.Image:
+    """The image cropped, or continued by its last column and row, to columns x rows."""
     if columns > image.width or rows > image.height:
         image = image.embed(0, 0, max(columns, image.width), max(rows, image.height), extend="copy")
-    if columns < image.width or rows < image.height:
-        image = image.crop(0, 0, columns, rows)
-    return image
+    return image.crop(0, 0, columns, rows) if (columns, rows) != (image.width, image.height) else image
 
 
 def _oriented_as(image: pyvips.Image, orientation: int) -> pyvips.Image:
