@@ -424,6 +424,10 @@ RULES: dict[str, Rule] = {
 """How each transform is carried over to a smaller scale. A test finds every usable transform of the catalogue here."""
 
 
+TURNING = frozenset({"Rotate", "Affine", "ElasticTransform"})
+"""Steps whose output rows come from many input rows: between them and a shrink belongs a tile cache."""
+
+
 def magnification(firing: Firing) -> float:
     """How much larger one step makes things, the larger factor of both axes; crops and pads only move the frame."""
     if RULES.get(firing.name) is resize:
@@ -446,7 +450,8 @@ def estimates_mean(firing: Firing) -> bool:
 def scaled(image: pyvips.Image, stage: Stage) -> pyvips.Image:
     """`image` after the firing at the view's scale. At full size on both sides it is the library's own code."""
     if stage.before.is_full and stage.after.is_full and not estimates_mean(stage.firing):
-        return engine.replay(stage.firing, image)
+        result = engine.replay(stage.firing, image)
+        return tile_cached(result) if stage.firing.name in TURNING else result
     try:
         return RULES[stage.firing.name](image, stage)
     except pyvips.Error as error:

@@ -10,13 +10,13 @@ from typing import Any
 
 import pyvips
 
-from augviz import blame, engine, report, saved, view
+from augviz import blame, engine, report, saved, scale, view
 from augviz.context import Context
 from augviz.engine import Drawn, Firing
 from augviz.errors import ArgumentError, ImageError
 from augviz.facts import facts_json, info_json
 from augviz.headers import describe as describe_file
-from augviz.images import base, open_image
+from augviz.images import base, open_image, tile_cached
 from augviz.loading import read_problem
 from augviz.model import Header, InputChoice, Pipeline
 from augviz.results import write_result
@@ -198,6 +198,8 @@ def apply_file(args: dict[str, Any], context: Context) -> Result:
         result = _window(result, *args["window"])
     if args.get("side"):
         s = view.default_scale(source, args["side"])
+        if any(leaf.applied and leaf.transform in scale.TURNING for leaf in applied.draw.leaves):
+            result = tile_cached(result)
         result = view.shrunk(result, max(1, round(result.width / s)), max(1, round(result.height / s)))
     context.progress(0.0, "writing")
 

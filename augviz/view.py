@@ -10,7 +10,6 @@ import pyvips
 
 from augviz import catalog, scale
 from augviz.engine import Drawn, Firing
-from augviz.images import tile_cached
 from augviz.model import Header, Truth
 from augviz.scale import Grid, Stage
 
@@ -114,10 +113,10 @@ def whole(base: Base, drawn: Drawn, s: float, quality: str, firings: tuple[Firin
 
 
 def shrunk(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
-    """`image` at exactly width x height, by lanczos3, behind a tile cache, without which turned pixels are made many times."""
+    """`image` at exactly width x height, by lanczos3. An image that holds turned pixels belongs behind a tile cache first."""
     if (image.width, image.height) == (width, height):
         return image
-    return tile_cached(image).resize(width / image.width, vscale=height / image.height, kernel="lanczos3")
+    return image.resize(width / image.width, vscale=height / image.height, kernel="lanczos3")
 
 
 def truth_of(drawn: Drawn, firings: tuple[Firing, ...], s: float) -> tuple[Truth, tuple[str, ...]]:
