@@ -6,6 +6,7 @@ Thread safe, so that pages (threads) and routes (coroutines) use the same one.
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
@@ -22,7 +23,7 @@ MAX_BYTES = 64 << 20
 MAX_ERRORS = 1000
 """Refusals that are remembered: a draw that crashes the library must not cost a worker at each look."""
 
-_OVERHEAD_BYTES = 1000  # of an entry's dictionaries, roughly
+_BYTES_PER_CHARACTER = 8  # what a number in JSON text takes as an object of Python in a list, roughly
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +70,14 @@ class Answers:
     """Shares a pool's answers.
 
     Args:
-        max_bytes: of blobs (and texts, roughly) that are kept; the least recently used go first.
+        max_bytes: of answers that are kept, blobs exactly and values roughly; the least recently used go first.
     """
 
     def __init__(self, pool: Pool, max_bytes: int = MAX_BYTES) -> None:
         self._pool = pool
         self._max_bytes = max_bytes
         self._lock = threading.Lock()  # guards all below; never held while futures are settled
-        self._kept: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[Answer, int]] = OrderedDict()  # with their sizes in bytes
         self._kept_bytes = 0
         self._refused: OrderedDict[Hashable, StepError] = OrderedDict()
         self._computations: dict[Hashable, _Computation] = {}
@@ -129,9 +130,9 @@ class Answers:
         return self._kept_bytes
 
     def _known(self, name: Hashable) -> Answer | StepError | None:
-        if (answer := self._kept.get(name)) is not None:
+        if (kept := self._kept.get(name)) is not None:
             self._kept.move_to_end(name)
-            return answer
+            return kept[0]
         return self._refused.get(name)
 
     def _join(self, waiter: Waiter) -> _Computation | None:
@@ -183,12 +184,13 @@ class Answers:
             waiter.settle(outcome)
 
     def _keep(self, name: Hashable, answer: Answer) -> None:
-        if name in self._kept or _size(answer) > self._max_bytes:
+        size = _size(answer)
+        if name in self._kept or size > self._max_bytes:
             return
-        self._kept[name] = answer
-        self._kept_bytes += _size(answer)
+        self._kept[name] = (answer, size)
+        self._kept_bytes += size
         while self._kept_bytes > self._max_bytes:
-            self._kept_bytes -= _size(self._kept.popitem(last=False)[1])
+            self._kept_bytes -= self._kept.popitem(last=False)[1][1]
 
     def _forget_topic(self, waiter: Waiter) -> None:
         if waiter.topic is not None and self._topics.get(waiter.topic) is waiter:
@@ -196,7 +198,7 @@ class Answers:
 
 
 def _size(answer: Answer) -> int:
-    return len(answer.blob) + _OVERHEAD_BYTES
+    return len(answer.blob) + _BYTES_PER_CHARACTER * len(json.dumps(answer.value))
 
 
 def _verdict(blamed: BaseException | None, error: WorkerCrashed | WorkerTimeout) -> BaseException:

@@ -328,19 +328,26 @@ def test_the_routes_stand_below_the_base_path(pool: Pool) -> None:
 
 
 def test_the_cache_keeps_to_its_limit_and_forgets_the_oldest(pool: Pool, tmp_path: Path) -> None:
-    answers = Answers(pool, max_bytes=25_000)
+    answers = Answers(pool, max_bytes=1_000_000)
     log = tmp_path / "log"
 
     def ask(name: str) -> None:
-        append = Question(name, "append", {"path": str(log), "line": name})
-        answers.call(append)
-        answers.call(Question(f"{name} blob", "echo", {"blob": [0] * 8000}))
+        """Something small, then something of nearly half the cache."""
+        answers.call(Question(name, "append", {"path": str(log), "line": name}))
+        answers.call(Question(f"{name} large", "allocate_answer", {"bytes": 450_000}))
 
     for name in ("one", "two", "three", "three", "one"):
         ask(name)
 
-    assert answers.kept_bytes <= 25_000
+    assert answers.kept_bytes <= 1_000_000
     assert log.read_text() == "one\ntwo\nthree\none\n"
+
+
+def test_the_cache_counts_the_values_of_reports_too(pool: Pool) -> None:
+    answers = Answers(pool)
+    answers.call(Question("counts", "echo", {"counts": list(range(10_000))}))
+
+    assert answers.kept_bytes > 300_000
 
 
 def test_who_leaves_reads_that_the_request_was_given_up(pool: Pool) -> None:
