@@ -13,7 +13,7 @@ from augviz.engine import Drawn, Firing
 from augviz.model import Header, Truth
 from augviz.scale import Grid, Stage
 
-CHEAP_MS_PER_MEGAPIXEL = 40.0
+CHEAP_MS_PER_MEGAPIXEL = 15.0
 """Chains that cost less than this are worked three times finer than the view, others twice (quality "fine")."""
 
 Base = Callable[[int, int], pyvips.Image]
