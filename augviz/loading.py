@@ -18,14 +18,15 @@ from typing import Any
 # be longer than VIPS_MAX_COORD; VIPS_WARNING, whatever its value, turns libvips' own warnings on stderr off.
 os.environ.setdefault("VIPS_MAX_COORD", "1000000")
 os.environ.setdefault("VIPS_WARNING", "0")
-# pyvips turns libvips' warnings into log records, which a handler on the root logger would print.
-logging.getLogger("pyvips").propagate = False
 
 import pyvips
 
 from augviz.errors import ImageError
 from augviz.settings import get_settings
 from augviz.units import bytes_text
+
+# pyvips turns libvips' warnings into log records, which a handler on the root logger would print.
+logging.getLogger("pyvips").propagate = False
 
 OFFERED = {
     "VipsForeignLoadJpeg": "JPEG",

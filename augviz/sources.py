@@ -243,12 +243,15 @@ def list_folder(path: str = "", settings: Settings | None = None) -> tuple[Entry
 
 def _entry(path: Path, settings: Settings) -> Entry | None:
     """A line of the listing; None if the path is neither a folder nor an image below the allowed folders."""
-    if not _is_inside(path.resolve(), settings):
+    try:
+        if not _is_inside(path.resolve(), settings):
+            return None
+        if path.is_dir():
+            return Entry(path.name, str(path), True)
+        if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
+            return Entry(path.name, str(path), False, path.stat().st_size)
+    except (OSError, RuntimeError):  # a loop of links, or a file that went away meanwhile: nothing to list
         return None
-    if path.is_dir():
-        return Entry(path.name, str(path), True)
-    if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
-        return Entry(path.name, str(path), False, path.stat().st_size)
     return None
 
 

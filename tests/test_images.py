@@ -198,7 +198,7 @@ def test_warnings_of_libvips_never_reach_stderr(tmp_path: Path) -> None:
     damaged[len(damaged) // 2] ^= 0xFF
     path.write_bytes(damaged)
     script = f"""
-import logging; logging.basicConfig(level=logging.DEBUG)
+import logging; logging.basicConfig(level=logging.WARNING)
 from augviz.loading import load
 import pyvips
 try:
