@@ -202,11 +202,16 @@ def _size(answer: Answer) -> int:
 
 
 def _verdict(blamed: BaseException | None, error: WorkerCrashed | WorkerTimeout) -> BaseException:
-    """What to tell after a crash: the step at fault if it could be named, else the crash."""
-    if isinstance(blamed, StepError):
-        blamed.__cause__ = error
-        return blamed
-    return error
+    """What to tell after a crash or a time-out: the step at fault if it was found, else what happened.
+
+    A crash is a step's only if that step has crashed again: the slowest step, which "blame" names else, has not.
+    """
+    if not isinstance(blamed, StepError):
+        return error
+    if isinstance(error, WorkerCrashed):
+        return blamed if isinstance(blamed.__cause__, WorkerCrashed) else error
+    blamed.__cause__ = error
+    return blamed
 
 
 def _will_crash_again(error: StepError) -> bool:

@@ -319,6 +319,28 @@ def test_a_draw_that_crashes_costs_a_worker_once(url: str, pool: Pool, tmp_path:
     assert log.read_text() == "quick\n"
 
 
+def test_a_crash_that_does_not_come_again_is_blamed_on_no_step(url: str, tmp_path: Path) -> None:
+    key = key_of("crash_once", {"crashed": str(tmp_path / "crashed")})
+    reply = fetch(f"{url}/picture/{key}/quick.jpg")
+
+    assert told(reply) == {
+        "error": "picture: the worker crashed (segmentation fault).",
+        "class": "WorkerCrashed",
+    }
+
+
+def test_a_time_out_names_the_step_that_took_the_time(tmp_path: Path) -> None:
+    pool = Pool(render_workers=1, seconds=1, tasks="tests.worker_tasks")
+    answers = Answers(pool)
+    try:
+        with serving(routes(answers=lambda: answers)) as address:
+            reply = fetch(f"{address}/augviz/picture/{key_of('sleep', {'seconds': 600})}/quick.jpg")
+    finally:
+        pool.close()
+
+    assert told(reply)["error"] == "step 1, sleep: took longer than its limit of 1 s"
+
+
 def test_the_routes_stand_below_the_base_path(pool: Pool) -> None:
     answers = Answers(pool)
     with serving(routes("/demo/", lambda: answers)) as address:

@@ -79,6 +79,15 @@ def echo_unless_poisoned(args: Args, context: Context) -> Args:
     return {"pid": os.getpid()}
 
 
+def crash_once(args: Args, context: Context) -> Args:
+    """Crash if no crash has left its mark yet; else fail as "blame" does where it finds nothing but the slowest step."""
+    if os.path.exists(args["crashed"]):
+        raise StepError("crash_once", "it takes longer than the time limit", step_id="a1", position=1)
+    with open(args["crashed"], "w"):
+        ctypes.string_at(0)
+    return {}
+
+
 def allocate(args: Args, context: Context) -> Args:
     context.progress(None, "filling memory")
     return {"length": len(bytearray(args["bytes"]))}
@@ -174,6 +183,7 @@ TASKS = {
         raise_signal,
         read_nowhere,
         poison,
+        crash_once,
         echo_unless_poisoned,
         allocate,
         allocate_answer,
