@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -50,12 +51,21 @@ def _drawn_values(scene: Scene, draw: Draw | None) -> None:
     if not draw.leaves:
         st.caption("No steps: nothing is drawn, the result is the image itself.")
         return
-    st.table(
-        [drawn_row(leaf, scene) for leaf in draw.leaves],
-        hide_index=True,
-        border="horizontal",
-        alt=f"What each step drew with seed {draw.seed}",
-    )
+    with st.container(key="explore.drawn"):
+        st.html(drawn_table(draw, scene))
+
+
+def drawn_table(draw: Draw, scene: Scene) -> str:
+    """The table as one element: as a Streamlit table every cell would be rendered as Markdown at every change."""
+    rows = [drawn_row(leaf, scene) for leaf in draw.leaves]
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in rows[0])
+    lines = []
+    for leaf, row in zip(draw.leaves, rows, strict=True):
+        cells = "".join(f"<td>{escape(cell)}</td>" for cell in row.values())
+        lines.append(f"<tr>{cells}</tr>" if leaf.applied else f'<tr class="idle">{cells}</tr>')
+    body = "".join(lines)
+    label = f"What each step drew with seed {draw.seed}"
+    return f'<table aria-label="{label}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def drawn_row(leaf: DrawnLeaf, scene: Scene) -> dict[str, str]:
@@ -74,9 +84,7 @@ def drawn_text(values: Mapping[str, Any]) -> str:
     """The drawn values in a line; long lists by their length and beginning."""
     if set(values) == {"times", "each"}:
         return f"{values['times']} times: " + "; ".join(drawn_text(each) for each in values["each"])
-    return (
-        ", ".join(f"{name} {_value(value)}".replace("_", "\\_") for name, value in values.items()) or "nothing to draw"
-    )
+    return ", ".join(f"{name} {_value(value)}" for name, value in values.items()) or "nothing to draw"
 
 
 def _value(value: Any) -> str:
@@ -100,7 +108,7 @@ def _ranges(leaf: DrawnLeaf, scene: Scene) -> str:
         found = checks.pairs(param, args.get(param.name)) if param.kind.value.endswith("range") else ()
         if found:
             text = ", ".join(widgets.value_text(pair) for pair in found)
-            parts.append(f"{param.name} {text} {param.unit}".strip().replace("_", "\\_"))
+            parts.append(f"{param.name} {text} {param.unit}".strip())
     return ", ".join(parts) or "–"
 
 

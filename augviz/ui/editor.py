@@ -8,7 +8,7 @@ import streamlit as st
 
 from augviz import catalog, presets
 from augviz.model import Caveat, Draw, Group, ImageFacts, Item, Pipeline, Problem, Step, Value
-from augviz.ui import edits, findings, picker, state, widgets
+from augviz.ui import edits, findings, picker, refresh, state, widgets
 from augviz.ui.state import Scene
 
 MAX_DEPTH = 2
@@ -40,36 +40,40 @@ def _head(scene: Scene) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", wrap=False):
         st.markdown("**Pipeline**", width="content")
         st.space("stretch")
-        with st.popover("Presets", type="tertiary", icon=":material/auto_awesome_motion:", key="explore.presets"):
-            for preset in presets.PRESETS:
-                st.button(
-                    preset.name,
-                    key=f"explore.preset.{preset.name}",
-                    on_click=take_preset,
-                    args=(preset.pipeline,),
-                    width="stretch",
-                )
-                st.caption(preset.rationale)
+        _presets()
         st.button(
-            "",
+            "Undo",
             key="explore.undo",
             icon=":material/undo:",
-            help="Undo",
+            help="Undo (Ctrl+Z)",
             type="tertiary",
             disabled=not (scene.state.past or scene.state.refused),
             on_click=state.undo,
             shortcut="Ctrl+Z",
         )
         st.button(
-            "",
+            "Redo",
             key="explore.redo",
             icon=":material/redo:",
-            help="Redo",
+            help="Redo (Ctrl+Y)",
             type="tertiary",
             disabled=not scene.state.future,
             on_click=state.redo,
             shortcut="Ctrl+Y",
         )
+
+
+def _presets() -> None:
+    popover = st.popover(
+        "Presets", type="tertiary", icon=":material/auto_awesome_motion:", key="explore.presets", on_change="rerun"
+    )
+    if not popover.open:
+        return
+    with popover:
+        for preset in presets.PRESETS:
+            key = f"explore.preset.{preset.name}"
+            st.button(preset.name, key=key, on_click=take_preset, args=(preset.pipeline,), width="stretch")
+            st.caption(preset.rationale)
 
 
 def take_preset(pipeline: Pipeline) -> None:
@@ -81,21 +85,30 @@ def take_preset(pipeline: Pipeline) -> None:
 
 
 def _card(item: Item, scene: Scene, draw: Draw | None, depth: int) -> None:
-    shown = _as_entered(item, scene)
-    opened = scene.state.opened == item.id
-    with st.container(border=True, gap="xsmall", key=f"explore.card.{item.id}"):
+    with st.container(border=True, gap=None, key=f"explore.card.{item.id}"):
         _card_head(item, scene, depth)
-        st.caption(summary(shown))
-        if not opened:
+        if scene.state.opened == item.id:
+            _controls(item.id, scene.facts, draw)
+        else:
+            st.caption(summary(item))
             for finding in findings.of(item, scene.state.pipeline, scene.facts, draw):
                 _finding(finding, item.id)
-        elif isinstance(shown, Group):
-            _group_controls(shown)
-            _caveats(catalog.group(shown.group).caveats)
-        else:
-            _step_controls(shown, scene, draw)
         if isinstance(item, Group):
             _members(item, scene, draw, depth)
+
+
+@st.fragment(key=refresh.CONTROLS)
+def _controls(item_id: str, facts: ImageFacts | None, draw: Draw | None) -> None:
+    """What an open card shows below its head, from the newest state: it can run again without the page."""
+    scene = Scene(state.get(), facts)
+    item = _as_entered(edits.find(scene.state.pipeline, item_id), scene)
+    with st.container(gap="xsmall"):
+        st.caption(summary(item))
+        if isinstance(item, Group):
+            _group_controls(item)
+            _caveats(catalog.group(item.group).caveats)
+        else:
+            _step_controls(item, scene, draw)
 
 
 def _as_entered(item: Item, scene: Scene) -> Item:
@@ -125,7 +138,7 @@ def _card_head(item: Item, scene: Scene, depth: int) -> None:
         )
         st.space("stretch")
         st.menu_button(
-            "",
+            f"Change {name}",
             _actions(item, scene.state.pipeline, depth),
             key=f"{key}.menu",
             icon=":material/more_vert:",
@@ -262,7 +275,7 @@ def _finding(finding: findings.Finding, item_id: str) -> None:
             key=f"explore.step.{item_id}.fix.{abs(hash(finding.message))}",
             icon=":material/build:",
             type="secondary",
-            on_click=state.edit,
+            on_click=_take,
             args=(finding.fixed,),
         )
 
@@ -276,7 +289,19 @@ def _refused(problems: tuple[Problem, ...], facts: ImageFacts | None) -> None:
     with st.container(horizontal=True, gap="small"):
         if any(problem.fix for problem in problems):
             st.button("Fix", key="explore.refused.fix", icon=":material/build:", on_click=_fix_refused, args=(facts,))
-        st.button("Keep the last values", key="explore.refused.drop", on_click=state.undo)
+        st.button("Keep the last values", key="explore.refused.drop", on_click=_drop_refused)
+
+
+def _take(pipeline: Pipeline) -> None:
+    """Take the pipeline in which a finding is mended."""
+    state.edit(pipeline)
+    refresh.whole_page()
+
+
+def _drop_refused() -> None:
+    """Forget the refused arguments."""
+    state.change(refused=None)
+    refresh.whole_page()
 
 
 def _fix_refused(facts: ImageFacts | None) -> None:
@@ -287,9 +312,13 @@ def _fix_refused(facts: ImageFacts | None) -> None:
 
 
 def _caveats(caveats: tuple[Caveat, ...]) -> None:
+    """All of them in one element: each element costs the browser a few milliseconds at every change."""
+    lines = []
     for caveat in caveats:
         number = f":gray-badge[{caveat.defect}] " if caveat.defect else ""
-        st.caption(f"{number}{escaped(caveat.text)} {escaped(caveat.workaround)}")
+        lines.append(f"{number}{escaped(caveat.text)} {escaped(caveat.workaround)}")
+    if lines:
+        st.caption("\n\n".join(lines))
 
 
 def escaped(text: str) -> str:
@@ -314,8 +343,22 @@ def _current(step_id: str) -> Step:
 
 def _offer(step: Step, facts: ImageFacts | None) -> None:
     """Give a step's new arguments to the model, which takes them only if nothing is wrong with them."""
-    pipeline = edits.put(state.get().pipeline, step)
-    state.take_step(step, catalog.problems(step, facts), pipeline)
+    before = state.get()
+    state.take_step(step, catalog.problems(step, facts), edits.put(before.pipeline, step))
+    if _stays_in_card(before, state.get(), step):
+        refresh.picture_and_controls()
+    refresh.whole_page()
+
+
+def _stays_in_card(before: state.Explore, after: state.Explore, step: Step) -> bool:
+    """Whether a step's new arguments leave the rest of the page as it is: the other cards, undo and redo."""
+    spec = catalog.transform(step.transform)
+    if spec.changes_size or spec.family == "Format":  # the steps behind it get another image
+        return False
+    if before.refused or after.refused or edits.find(before.pipeline, step.id) == step:
+        return False
+    same_p = edits.find(before.pipeline, step.id).p == step.p
+    return same_p and bool(before.past) and not before.future
 
 
 def _taker(step_id: str, name: str, facts: ImageFacts | None) -> widgets.Take:
@@ -338,6 +381,7 @@ def _probability_taker(item_id: str, facts: ImageFacts | None = None) -> widgets
             _offer(changed, facts)
         else:
             state.edit(edits.put(now.pipeline, changed))
+            refresh.whole_page()
 
     return take
 
@@ -347,6 +391,7 @@ def _set_n(group_id: str) -> None:
     n = st.session_state[f"explore.step.{group_id}.n"]
     if isinstance(group, Group) and n is not None:
         state.edit(edits.put(state.get().pipeline, replace(group, n=int(n))))
+        refresh.whole_page()
 
 
 def _set_replace(group_id: str) -> None:
@@ -354,3 +399,4 @@ def _set_replace(group_id: str) -> None:
     chosen = None if st.session_state[f"explore.step.{group_id}.replace"] else False
     if isinstance(group, Group):
         state.edit(edits.put(state.get().pipeline, replace(group, replace=chosen)))
+        refresh.whole_page()

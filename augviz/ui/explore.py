@@ -1,51 +1,99 @@
-"""The page Explore: the image and the pipeline on the left, the picture on the right, the figures below it."""
+"""The page Explore: the image and the pipeline on the left, the picture on the right, the figures below it.
+
+The page is a fragment with three fragments in it. Streamlit runs fragments one after the other and skips to the latest, so
+no change starts a second run beside the first; and a change of one argument runs the picture, the open card and the figures
+only (`refresh`): each element that runs again costs the browser about two milliseconds.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import streamlit as st
 
 from augviz.errors import AugvizError
-from augviz.ui import desk, details, editor, edits, image_card, page, state, viewer
+from augviz.model import Draw
+from augviz.recipes import Recipe
+from augviz.ui import desk, details, editor, edits, image_card, page, refresh, state, viewer
 from augviz.ui.state import Scene
 
 EDITOR_PX = 344
 
 # The one style sheet outside a component. Streamlit's wide layout leaves 80 px on each side, and containers have fixed
 # heights only: the workbench uses the window's whole width, and its cards scroll in the height that the window has.
+# Buttons that show an icon only keep their label for screen readers.
 STYLE = """
 <style>
 [data-testid="stMainBlockContainer"] { padding-left: 1.25rem; padding-right: 1.25rem; max-width: none; }
-.st-key-explore-editor { height: calc(100vh - 206px) !important; min-height: 260px; padding-right: 6px; }
-[class*="st-key-explore-card-"] { padding: 0.35rem 0.6rem 0.5rem !important; }
-.st-key-explore-left { flex: 0 0 auto; }
+.st-key-explore-left { position: sticky; top: 0.5rem; align-self: flex-start; }
+.st-key-explore-left > :last-child { flex-basis: calc(100vh - 160px) !important; min-height: 260px; }
+.st-key-explore-editor { padding-right: 6px; height: auto !important; }
+[class*="st-key-explore-card-"] { padding: 0.25rem 0.6rem 0.4rem !important; }
+:is([class*="st-key-explore-step-"][class*="-menu"], .st-key-explore-header) button div[aria-hidden="true"],
+:is(.st-key-explore-undo, .st-key-explore-redo, .st-key-explore-new_draws) kbd { display: none; }
+:is([class*="st-key-explore-step-"][class*="-menu"], .st-key-explore-header, .st-key-explore-undo, .st-key-explore-redo,
+  .st-key-explore-new_draws) button [data-testid="stMarkdownContainer"] { position: absolute; width: 1px; height: 1px;
+  overflow: hidden; clip-path: inset(50%); }
+.st-key-explore-drawn table { width: 100%; border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
+.st-key-explore-drawn :is(th, td) { text-align: left; vertical-align: top; padding: 4px 14px 4px 0; font-weight: normal;
+  border-bottom: 1px solid rgba(128, 128, 128, 0.25); }
+.st-key-explore-drawn thead th, .st-key-explore-drawn tr.idle { opacity: 0.65; }
 </style>
 """
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the picture and the figures below it show: one recipe and its draw, None where a step cannot be drawn."""
+
+    key: str
+    recipe: Recipe
+    draw: Draw | None
+
+
 def show() -> None:
-    """The whole page, from the state in the session."""
+    """The whole page."""
     st.html(STYLE)
+    _page()
+
+
+@st.fragment(key=refresh.PAGE)
+def _page() -> None:
     scene, trouble = _scene()
-    key = recipe = draw = None
-    if scene.facts is not None:
-        recipe = desk.recipe(scene.state.source, edits.complete(scene.state.pipeline), scene.state.shown_seed)
-        key = desk.key_of(scene.state.source, edits.complete(scene.state.pipeline), scene.state.shown_seed)
-        try:
-            draw = desk.draw_of(recipe)
-        except AugvizError:
-            draw = None  # the picture's route gives the same sentence, and it is shown in the picture's place
+    view = _view(scene) if scene.facts is not None else None
     with st.container(horizontal=True, gap="medium", wrap=False):
-        with st.container(width=EDITOR_PX, key="explore.left", gap="xsmall"):
-            image_card.show(scene)
-            editor.show(scene, draw)
+        left = st.container(width=EDITOR_PX, key="explore.left", gap="xsmall")
         with st.container(key="explore.right", gap="xsmall"):
-            if trouble is not None or key is None or recipe is None:
-                with page.boundary():
-                    raise trouble or AugvizError("There is no image.")
-                return
-            _toolbar(scene)
-            viewer.show(scene, key, draw, on_pick=_picked, on_open=_opened)
-            details.show(scene, key, recipe, draw)
+            toolbar, picture, below = st.container(), st.container(), st.container()
+    # The picture is told first: the browser asks for it while it still makes the rest of the page.
+    if view is not None:
+        with picture:
+            _picture()
+    with left:
+        image_card.show(scene)
+        editor.show(scene, view.draw if view else None)
+    with toolbar:
+        _toolbar(scene)
+    with below, page.boundary():
+        if trouble is not None:
+            raise trouble
+        _details()
+
+
+@st.fragment(key=refresh.PICTURE)
+def _picture() -> None:
+    scene, _ = _scene()
+    if scene.facts is not None:
+        view = _view(scene)
+        viewer.show(scene, view.key, view.draw, on_pick=_picked, on_open=_opened)
+
+
+@st.fragment(key=refresh.DETAILS)
+def _details() -> None:
+    scene, _ = _scene()
+    if scene.facts is not None:
+        view = _view(scene)
+        details.show(scene, view.key, view.recipe, view.draw)
 
 
 def _scene() -> tuple[Scene, AugvizError | None]:
@@ -55,6 +103,18 @@ def _scene() -> tuple[Scene, AugvizError | None]:
         return Scene(now, desk.facts_of(now.source, now.pipeline.input)), None
     except AugvizError as error:
         return Scene(now, None), error
+
+
+def _view(scene: Scene) -> View:
+    pipeline = edits.complete(scene.state.pipeline)
+    recipe = desk.recipe(scene.state.source, pipeline, scene.state.shown_seed)
+    key = desk.key_of(scene.state.source, pipeline, scene.state.shown_seed)
+    try:
+        return View(key, recipe, desk.draw_of(recipe))
+    except AugvizError:
+        return View(
+            key, recipe, None
+        )  # the picture's route gives the same sentence, and it stands in the picture's place
 
 
 def _toolbar(scene: Scene) -> None:
@@ -74,10 +134,10 @@ def _toolbar(scene: Scene) -> None:
             width=120,
         )
         st.button(
-            "",
+            "New draws",
             icon=":material/casino:",
             key="explore.new_draws",
-            help="New draws",
+            help="New draws (Alt+N)",
             on_click=_new_draws,
             shortcut="Alt+N",
         )
@@ -133,9 +193,11 @@ def _picked() -> None:
     picked = st.session_state[viewer.KEY].get("picked")
     if picked is not None:
         state.change(picked=int(picked))
+        refresh.whole_page()
 
 
 def _opened() -> None:
     opened = st.session_state[viewer.KEY].get("opened")
     if opened is not None and any(item.id == opened for item in edits.items(state.get().pipeline)):
         state.change(opened=opened)
+        refresh.whole_page()

@@ -25,14 +25,25 @@ def show(scene: Scene) -> None:
             st.markdown(f"**{scene.name}**")
             st.caption(line(scene.facts) if scene.facts else "This image cannot be opened.")
         if scene.facts:
-            with st.popover(
-                "", icon=":material/info:", type="tertiary", help="Header of the image", key="explore.header"
-            ):
-                st.table(header_rows(scene.facts), hide_index=True, hide_header=True, border="horizontal")
-                for change in scene.facts.changes:
-                    st.caption(change)
+            _header(scene.facts)
         if st.button("Change", key="explore.change_image", help="Choose another image"):
             image_dialog.open_dialog()
+
+
+def _header(facts: ImageFacts) -> None:
+    popover = st.popover(
+        "Header of the image",
+        icon=":material/info:",
+        type="tertiary",
+        help="Header of the image",
+        key="explore.header",
+        on_change="rerun",
+    )
+    if popover.open:
+        with popover:
+            st.table(header_rows(facts), hide_index=True, hide_header=True, border="horizontal")
+            for change in facts.changes:
+                st.caption(change)
 
 
 def _thumb(scene: Scene) -> str:

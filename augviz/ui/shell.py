@@ -15,9 +15,12 @@ import streamlit as st
 from augviz import __version__
 
 SIDEBAR_PX = 200
+# A file, since Streamlit 1.67 lets the browser fetch a Material symbol for the tab from a foreign host.
+ICON = str(Path(__file__).with_name("icon.svg"))
+
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 
-st.set_page_config(page_title="augviz", page_icon=":material/texture:", layout="wide", initial_sidebar_state=SIDEBAR_PX)
+st.set_page_config(page_title="augviz", page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR_PX)
 page = st.navigation(
     [
         st.Page(PAGES / "explore.py", title="Explore", icon=":material/photo_library:", default=True),

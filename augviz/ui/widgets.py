@@ -245,7 +245,7 @@ def range_entry(
         label = {}
     shown = {"label_visibility": "collapsed"}
     if label and label.get("label_visibility") != "collapsed":
-        st.markdown(label["label"], help=label.get("help"))
+        st.markdown(f":small[{label['label']}]", help=label.get("help"))
     low_key, high_key = f"{key}.low", f"{key}.high"
     with st.container(horizontal=True, gap="small", wrap=False):
         for end_key, end, name, is_low in ((low_key, low, "lowest", True), (high_key, high, "highest", False)):
@@ -322,7 +322,7 @@ def _per_band(field: Field) -> None:
             field.take(values[0])
 
     if "label_visibility" not in _label(field):
-        st.markdown(field.label, help=field.help)
+        st.markdown(f":small[{field.label}]", help=field.help)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.toggle("Each band", key=each_key, on_change=switch)
         if is_colour and whole and len(values) == 3 and all(0 <= v <= 255 for v in values):
@@ -367,7 +367,7 @@ def _xy_range(field: Field) -> None:
     same_key = f"{field.key}.same"
     st.session_state[same_key] = both
     if "label_visibility" not in _label(field):
-        st.markdown(field.label, help=field.help)
+        st.markdown(f":small[{field.label}]", help=field.help)
     st.toggle(
         "Same for both axes",
         key=same_key,
