@@ -9,21 +9,21 @@ import pyvips
 
 from augviz import engine
 from augviz.context import Context
-from augviz.errors import ImageError, StepError
+from augviz.errors import ImageError
 from augviz.model import Pipeline
 
 WINDOW_PX = 256
 """Side of the window that is forced of each step's result, in its middle."""
 
 
-def blame(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Context) -> StepError | None:
+def blame(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Context) -> engine.Firing | None:
     """Force a window of the image after each step, and release it, telling `context` the step beforehand.
 
     Whoever asked learns the guilty step either from the error that is raised or returned, or, where the process ends,
     from the last step that was told.
 
     Returns:
-        An error that names the slowest step, for requests that ran out of time; None where nothing was applied.
+        The slowest step's firing; None where nothing was applied.
 
     Raises:
         StepError: a step cannot be drawn, or its pixels cannot be made.
@@ -36,7 +36,7 @@ def blame(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Context) 
         pyvips.cache_set_max(kept)
 
 
-def _slowest(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Context) -> StepError | None:
+def _slowest(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Context) -> engine.Firing | None:
     firings = engine.draw(engine.header(image), pipeline, seed).firings
     slowest: tuple[float, engine.Firing] | None = None
     _force(image, ())  # opening and decoding the file is no step's time
@@ -52,7 +52,7 @@ def _slowest(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Contex
         if slowest is None or seconds - before > slowest[0]:
             slowest = (seconds - before, firing)
         before = seconds
-    return slowest[1].error("it takes longer than the time limit.") if slowest else None
+    return slowest[1] if slowest else None
 
 
 def _force(image: pyvips.Image, firings: tuple[engine.Firing, ...]) -> None:

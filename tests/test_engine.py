@@ -227,6 +227,11 @@ def test_holes_are_counted_over_all_steps() -> None:
         engine.draw(engine.header(rgb(96, 80)), loaded(dropout, dropout), 0)
 
 
+def test_a_hole_without_a_size_is_found_by_the_draw() -> None:
+    with pytest.raises(StepError, match="step 1, GridDropout: .*parameter width not set"):
+        engine.draw(engine.header(pyvips.Image.black(1000, 1000)), loaded({"transform": "GridDropout", "p": 1.0}), 0)
+
+
 def test_a_disabled_member_is_not_built() -> None:
     members = [{"transform": "HorizontalFlip", "enabled": False}, {"transform": "VerticalFlip"}]
     pipeline = loaded({"group": "OneOf", "p": 1.0, "steps": members})

@@ -135,7 +135,7 @@ def test_blame_names_the_slowest_step() -> None:
     steps = [{"transform": "HorizontalFlip", "p": 1.0}, slow, {"transform": "VerticalFlip", "p": 1.0}]
 
     with pytest.raises(StepError, match="step 2, ElasticTransform: it takes longer than the time limit"):
-        ask("blame", pipeline={"format": 1, "steps": steps})
+        ask("blame", pipeline={"format": 1, "steps": steps}, after="time-out")
 
 
 def test_the_pipelines_own_input_is_what_it_is_fed() -> None:
