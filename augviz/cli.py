@@ -21,9 +21,7 @@ from augviz.errors import (
     AugvizError,
     ImageError,
     PipelineError,
-    StepError,
     WorkerCrashed,
-    WorkerError,
     WorkerTimeout,
 )
 
@@ -36,6 +34,9 @@ FAILED = 2
 OUTPUT_SUFFIXES = (".npy", ".tif", ".png")
 
 DEFAULT_MAX_SIDE = 1024
+
+BLAME_SECONDS = 60.0
+"""How long the step that ended a worker is looked for; a step that takes all of it is found by that."""
 
 DRAW_KEYS = ("id", "transform", "applied", "values", "width", "height", "bands", "format")
 """What `draw --json` prints of each step."""
@@ -224,29 +225,15 @@ def _work(function: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """Have a fresh process do it. Raises AugvizError; where the process ends, the error names the step that ended it."""
     try:
         return _run(function, request)
-    except WorkerError as failure:
-        if "pipeline" not in request or not isinstance(failure, WorkerCrashed | WorkerTimeout):
-            raise
-        _raise_for_guilty(failure, {key: request[key] for key in ("path", "input", "pipeline", "seed")})
+    except (WorkerCrashed, WorkerTimeout) as failure:
+        if "pipeline" in request:
+            after = "time-out" if isinstance(failure, WorkerTimeout) else "crash"
+            again = {**{key: request[key] for key in ("path", "input", "pipeline", "seed")}, "after": after}
+            _run("blame", again, BLAME_SECONDS)
         raise
 
 
-def _raise_for_guilty(failure: WorkerError, request: Mapping[str, Any]) -> None:
-    """Raises a StepError if the step is found that made the worker end."""
-    from augviz.child import exit_words
-
-    try:
-        _run("blame", request)
-    except StepError as guilty:
-        if isinstance(failure, WorkerCrashed) and not isinstance(guilty.__cause__, WorkerCrashed):
-            # Step by step it went well, so the slowest step is named: a guess, and said to be one.
-            words = exit_words(failure.exit_status or 0)
-            reason = f"the library crashed ({words}) for this draw, probably in this step"
-            raise StepError(guilty.transform, reason, step_id=guilty.step_id, position=guilty.position) from failure
-        raise
-
-
-def _run(function: str, request: Mapping[str, Any]) -> dict[str, Any]:
+def _run(function: str, request: Mapping[str, Any], at_most_seconds: float = float("inf")) -> dict[str, Any]:
     from augviz.jobs import start_job
     from augviz.settings import get_settings
 
@@ -254,7 +241,7 @@ def _run(function: str, request: Mapping[str, Any]) -> dict[str, Any]:
     job = start_job(
         function,
         request,
-        seconds=settings.job_seconds,
+        seconds=min(settings.job_seconds, at_most_seconds),
         memory_bytes=settings.job_memory_bytes,
         threads=os.cpu_count() or 1,
         nice=0,

@@ -536,3 +536,14 @@ def test_help_names_every_command() -> None:
 
     for command in ("info", "preview", "apply", "draw", "export"):
         assert re.search(rf"^ +{command} ", printed, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", ["info", "preview", "apply", "draw", "export"])
+def test_the_documented_options_are_those_that_there_are(command: str) -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text()
+    documented = re.search(rf"^    {command} .*$", page, re.MULTILINE)
+    usage = ok(command, "--help").split("\n\n")[0]
+    option = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
+
+    assert documented is not None
+    assert set(option.findall(documented[0])) == set(option.findall(usage)) - {"-m", "-h"}
