@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -17,6 +18,7 @@ from augviz.units import bytes_text, size_text
 
 FOLDER = "explore.folder"
 JOB = "explore.job"
+TROUBLE = "explore.image_trouble"
 POLL_SECONDS = 0.5
 
 
@@ -44,11 +46,21 @@ def choose(source: SourceRef) -> None:
     state.change(source=source)
 
 
-def _choose_button(label: str, source: SourceRef, key: str) -> None:
+def _choose_button(label: str, source: SourceRef, key: str, **options: Any) -> None:
     """A button that looks at `source`; an image that cannot be opened keeps the dialog open, with the reason."""
-    if st.button(label, key=key, width="stretch"):
+    if st.button(label, key=key, on_click=_try, args=(source,), **options):
+        if trouble := st.session_state.pop(TROUBLE, ""):
+            st.error(trouble, icon=":material/error:")
+        else:
+            st.rerun()
+
+
+def _try(source: SourceRef) -> None:
+    """Look at another image, or remember why not for the run that follows."""
+    try:
         choose(source)
-        st.rerun()
+    except AugvizError as error:
+        st.session_state[TROUBLE] = str(error)
 
 
 # Samples
@@ -65,7 +77,7 @@ def _sample(sample: Sample) -> None:
     source = SourceRef("sample", sample.name)
     with st.container(gap="xsmall", border=True):
         st.html(thumb(source, f"{sample.title}, small", 150, 110))
-        _choose_button(sample.name.replace("_", " "), source, f"explore.sample.{sample.name}")
+        _choose_button(sample.name.replace("_", " "), source, f"explore.sample.{sample.name}", width="stretch")
         st.caption(f"{sample.title}: {sample.good_for}")
 
 
@@ -108,7 +120,7 @@ def _synthetic_card(image: SyntheticImage, busy: bool) -> None:
         )
         st.caption(on_disk)
         if image.made:
-            _choose_button("Choose", source, f"explore.synthetic.{image.name}")
+            _choose_button("Choose", source, f"explore.synthetic.{image.name}", width="stretch")
         elif st.button("Make", key=f"explore.synthetic.{image.name}", disabled=busy, width="stretch"):
             _make(image)
             st.rerun(scope="fragment")
@@ -167,8 +179,7 @@ def _folder() -> None:
         help="Allowed are: " + ", ".join(str(folder) for folder in get_settings().folders),
     )
     if text:
-        with page.boundary():
-            _choose_button(f"Open {Path(text).name}", SourceRef("path", text.strip()), "explore.open_path")
+        _choose_button(f"Open {Path(text).name}", SourceRef("path", text.strip()), "explore.open_path")
     here = str(st.session_state.get(FOLDER, ""))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("", icon=":material/arrow_upward:", key="explore.folder.up", help="The folder above", disabled=not here,
@@ -187,15 +198,9 @@ def _entry(entry: Entry) -> None:
         st.button(entry.name, icon=":material/folder:", key=f"explore.folder.{entry.path}", type="tertiary",
                   on_click=_go, args=(entry.path,))  # fmt: skip
         return
-    if st.button(
-        f"{entry.name} :gray[:small[{bytes_text(entry.file_bytes)}]]",
-        icon=":material/image:",
-        key=f"explore.file.{entry.path}",
-        type="tertiary",
-    ):
-        with page.boundary():
-            choose(SourceRef("path", entry.path))
-            st.rerun()
+    label = f"{entry.name} :gray[:small[{bytes_text(entry.file_bytes)}]]"
+    source = SourceRef("path", entry.path)
+    _choose_button(label, source, f"explore.file.{entry.path}", icon=":material/image:", type="tertiary")
 
 
 def _go(path: str) -> None:

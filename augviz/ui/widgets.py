@@ -91,7 +91,9 @@ def value_text(value: Any) -> str:
 
 
 def is_default(spec: ParamSpec, value: Value) -> bool:
-    """Whether `value` is the library's default; for a size, 1 (a pixel) is not 1.0 (everything)."""
+    """Whether `value` means the library's default: a range may stand there as one number; 1 px is not 1.0, everything."""
+    if spec.kind in checks.PAIR_KINDS and value is not None and spec.default is not REQUIRED:
+        return checks.pair(spec, value) == checks.pair(spec, spec.default) is not None
     return value == spec.default and (spec.kind is not ParamKind.SIZE or type(value) is type(spec.default))
 
 

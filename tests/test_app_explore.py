@@ -1,0 +1,285 @@
+"""The page Explore without a browser: what is asserted is the state, the texts and the key; pixels are the routes' business."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from augviz import presets, recipes, saved, sources
+from augviz.model import Group, Pipeline, Step
+from augviz.ui import editor, edits
+from augviz.ui.state import Explore
+from tests.live import ROOT
+
+SHELL = ROOT / "augviz" / "ui" / "shell.py"
+
+
+@pytest.fixture
+def app() -> AppTest:
+    """A visitor who has just come to Explore."""
+    return AppTest.from_file(str(SHELL), default_timeout=60).run()
+
+
+def state(app: AppTest) -> Explore:
+    found: Explore = app.session_state["explore"]
+    return found
+
+
+def names(app: AppTest) -> list[str]:
+    return [item.group if isinstance(item, Group) else item.transform for item in state(app).pipeline.steps]
+
+
+def step(app: AppTest, step_id: str) -> Step:
+    found = edits.find(state(app).pipeline, step_id)
+    assert isinstance(found, Step)
+    return found
+
+
+def viewer_data(app: AppTest) -> dict[str, Any]:
+    """What the component that shows the picture was given."""
+    data: dict[str, Any] = json.loads(app.get("bidi_component")[0].proto.json)
+    return data
+
+
+def shown_key(app: AppTest) -> str:
+    return next(caption.value for caption in app.caption if caption.value.startswith("Recipe ")).split()[1]
+
+
+def expected_key(app: AppTest) -> str:
+    now = state(app)
+    path = sources.resolve(now.source)
+    return recipes.register(recipes.recipe_of(path, saved.dump(edits.complete(now.pipeline)), now.shown_seed))
+
+
+def test_the_first_visit_shows_the_tutorials_pipeline_on_a_sample(app: AppTest) -> None:
+    assert not app.exception
+    assert state(app).pipeline == presets.FIRST.pipeline
+    assert state(app).source == sources.SourceRef("sample", "astronaut")
+    assert any("512 × 512 · RGB 8 bit" in caption.value for caption in app.caption)
+
+
+def test_picture_and_texts_carry_the_key_of_one_recipe(app: AppTest) -> None:
+    assert shown_key(app) == viewer_data(app)["key"] == expected_key(app)
+
+
+def test_a_changed_argument_changes_the_step_and_the_key(app: AppTest) -> None:
+    before = shown_key(app)
+    app.button(key="explore.step.rotate.open").click().run()
+    app.slider(key="explore.step.rotate.limit").set_value((-20.0, 30.0)).run()
+
+    assert step(app, "rotate").get("limit") == (-20, 30)
+    assert shown_key(app) == viewer_data(app)["key"] == expected_key(app) != before
+
+
+def test_exact_numbers_beside_a_range_slider_set_its_ends(app: AppTest) -> None:
+    app.button(key="explore.step.rotate.open").click().run()
+    app.number_input(key="explore.step.rotate.limit.low").set_value(-12.5).run()
+
+    assert step(app, "rotate").get("limit") == (-12.5, 90)
+    assert app.slider(key="explore.step.rotate.limit").value == (-12.5, 90.0)
+
+
+def test_an_argument_at_the_librarys_default_is_not_kept(app: AppTest) -> None:
+    app.button(key="explore.step.rotate.open").click().run()
+    app.slider(key="explore.step.rotate.limit").set_value((-20.0, 30.0)).run()
+    app.slider(key="explore.step.rotate.limit").set_value((-90.0, 90.0)).run()
+
+    assert step(app, "rotate").args == ()
+
+
+def test_a_second_argument_of_the_open_step_changes_picture_and_texts_together(app: AppTest) -> None:
+    app.button(key="explore.step.brightness.open").click().run()
+    app.slider(key="explore.step.brightness.brightness_limit").set_value((0.1, 0.3)).run()
+    app.slider(key="explore.step.brightness.contrast_limit").set_value((0.0, 0.1)).run()
+
+    assert dict(step(app, "brightness").args) == {"brightness_limit": (0.1, 0.3), "contrast_limit": (0.0, 0.1)}
+    assert shown_key(app) == viewer_data(app)["key"] == expected_key(app)
+
+
+def test_switching_a_step_off_keeps_its_values(app: AppTest) -> None:
+    app.button(key="explore.step.rotate.open").click().run()
+    app.slider(key="explore.step.rotate.limit").set_value((-20.0, 30.0)).run()
+    app.toggle(key="explore.step.rotate.enabled").set_value(False).run()
+
+    assert step(app, "rotate") == Step("rotate", "Rotate", (("limit", (-20, 30)),), 0.8, enabled=False)
+
+
+def test_undo_and_redo_go_through_every_edit(app: AppTest) -> None:
+    app.toggle(key="explore.step.rotate.enabled").set_value(False).run()
+    app.toggle(key="explore.step.tensor.enabled").set_value(False).run()
+    app.button(key="explore.undo").click().run()
+    app.button(key="explore.undo").click().run()
+
+    assert state(app).pipeline == presets.FIRST.pipeline
+    assert app.button(key="explore.undo").disabled
+
+    app.button(key="explore.redo").click().run()
+
+    assert [item.enabled for item in state(app).pipeline.steps] == [True, False, True, True]
+
+
+def test_a_preset_replaces_the_steps_and_can_be_undone(app: AppTest) -> None:
+    app.session_state["explore.presets"] = True
+    app.run()
+    app.button(key="explore.preset.Geometry only").click().run()
+    chosen = next(preset for preset in presets.PRESETS if preset.name == "Geometry only")
+
+    assert state(app).pipeline == chosen.pipeline
+    assert shown_key(app) == expected_key(app)
+
+    app.button(key="explore.undo").click().run()
+
+    assert state(app).pipeline == presets.FIRST.pipeline
+
+
+def test_an_added_step_is_open_and_stands_before_the_tensor(app: AppTest) -> None:
+    app.button(key="explore.add").click().run()
+    app.button(key="explore.picker.add.GaussianBlur").click().run()
+
+    assert names(app) == ["RandomBrightnessContrast", "Rotate", "Normalize", "GaussianBlur", "ToTensor"]
+    assert state(app).opened == state(app).pipeline.steps[3].id
+
+
+def test_the_search_for_a_step_finds_it_by_what_it_does(app: AppTest) -> None:
+    app.session_state["explore.picker.words"] = "add noise"
+    app.button(key="explore.add").click().run()
+    offered = [
+        button.key.rsplit(".", 1)[1] for button in app.button if (button.key or "").startswith("explore.picker.add.")
+    ]
+
+    assert offered == ["GaussNoise"]
+
+
+def test_a_group_without_steps_is_left_out_until_it_has_one(app: AppTest) -> None:
+    app.button(key="explore.add").click().run()
+    app.button(key="explore.picker.add.OneOf").click().run()
+    group = next(item for item in state(app).pipeline.steps if isinstance(item, Group))
+
+    assert not app.exception
+    assert any("until then it is left out" in text.value for text in app.markdown) or state(app).opened == group.id
+
+    app.button(key=f"explore.add.{group.id}").click().run()
+    app.button(key="explore.picker.add.MedianBlur").click().run()
+
+    assert [m.transform for m in edits.find(state(app).pipeline, group.id).steps] == ["MedianBlur"]  # type: ignore[union-attr]
+    assert not app.exception
+
+
+def test_an_impossible_combination_is_stopped_with_its_reason_and_a_fix(app: AppTest) -> None:
+    app.session_state["explore"] = _with(
+        app, Step("c", "Crop", (("x_max", 200), ("x_min", 100), ("y_max", 99), ("y_min", 0)))
+    )
+    app.run()
+    before = shown_key(app)
+    app.button(key="explore.step.c.open").click().run()
+    app.number_input(key="explore.step.c.x_min").set_value(300).run()
+
+    assert step(app, "c").get("x_min") == 100
+    assert shown_key(app) == before
+    assert any("The picture shows the last values that work" in text.value for text in app.markdown)
+    assert app.number_input(key="explore.step.c.x_min").value == 300
+
+    app.button(key="explore.refused.fix").click().run()
+
+    assert state(app).refused is None
+    assert step(app, "c").get("x_min") < step(app, "c").get("x_max")
+
+
+def test_kernel_sizes_stay_odd(app: AppTest) -> None:
+    app.session_state["explore"] = _with(app, Step("b", "Blur"))
+    app.run()
+    app.button(key="explore.step.b.open").click().run()
+    app.number_input(key="explore.step.b.blur_limit.high").set_value(10).run()
+
+    assert step(app, "b").get("blur_limit")[1] == 11
+
+
+def test_edits_survive_another_image_and_another_page(app: AppTest) -> None:
+    app.button(key="explore.step.rotate.open").click().run()
+    app.slider(key="explore.step.rotate.limit").set_value((-20.0, 30.0)).run()
+    app.button(key="explore.change_image").click().run()
+    app.button(key="explore.sample.ihc").click().run()
+    app.switch_page("../../pages/transforms.py").run()
+
+    assert not app.exception
+
+    app.switch_page("../../pages/explore.py").run()
+
+    assert step(app, "rotate").get("limit") == (-20, 30)
+    assert state(app).source == sources.SourceRef("sample", "ihc")
+    assert app.slider(key="explore.step.rotate.limit").value == (-20.0, 30.0)
+    assert shown_key(app) == viewer_data(app)["key"] == expected_key(app)
+
+
+def test_normalize_on_whole_numbers_is_said_on_its_card_and_mended(app: AppTest) -> None:
+    finding = "Normalize gets values from 0 to 255, but its mean and std are meant for 0 to 1: put ToDtype before it."
+
+    assert any(editor.escaped(finding) in text.value for text in app.markdown)
+
+    fix = next(button for button in app.button if button.label == "Add ToDtype")
+    fix.click().run()
+
+    assert names(app) == ["RandomBrightnessContrast", "Rotate", "ToDtype", "Normalize", "ToTensor"]
+    assert not any(editor.escaped(finding) in text.value for text in app.markdown)
+
+
+def test_new_draws_take_the_next_seed(app: AppTest) -> None:
+    before = shown_key(app)
+    app.button(key="explore.new_draws").click().run()
+
+    assert state(app).seed == 1
+    assert viewer_data(app)["draws"][0]["seed"] == 1
+    assert shown_key(app) == expected_key(app) != before
+
+
+def test_a_grid_of_draws_has_one_key_for_each_seed(app: AppTest) -> None:
+    app.segmented_control(key="explore.mode").set_value("Draws").run()
+    app.number_input(key="explore.draws").set_value(9).run()
+    draws = viewer_data(app)["draws"]
+
+    assert [draw["seed"] for draw in draws] == list(range(9))
+    assert len({draw["key"] for draw in draws}) == 9
+
+
+def test_the_alternative_text_says_what_was_done(app: AppTest) -> None:
+    text = viewer_data(app)["alt"]
+
+    assert text.startswith("astronaut.png after RandomBrightnessContrast, Rotate ")
+    assert text.endswith("°, Normalize, ToTensor")
+
+
+def test_the_code_is_that_of_the_pipeline(app: AppTest) -> None:
+    app.session_state["explore.details"] = "Code"
+    app.run()
+
+    assert "A.Rotate(p=0.8)" in app.code[0].value
+    compile(app.code[0].value, "transform.py", "exec")
+
+
+def test_a_step_that_cannot_be_drawn_leaves_the_page_usable(app: AppTest) -> None:
+    app.session_state["explore"] = _with(app, Step("c", "CenterCrop", (("height", 9000), ("width", 9000))))
+    app.run()
+
+    assert not app.exception
+    assert viewer_data(app)["costs"] == {}
+    assert any("CenterCrop" in text.value for text in app.markdown)
+
+
+def test_two_visitors_have_their_own_draws() -> None:
+    one = AppTest.from_file(str(SHELL), default_timeout=60).run()
+    two = AppTest.from_file(str(SHELL), default_timeout=60).run()
+    one.number_input(key="explore.seed").set_value(5).run()
+    two.number_input(key="explore.seed").set_value(8).run()
+
+    assert viewer_data(one)["draws"][0]["seed"] == 5
+    assert viewer_data(two)["draws"][0]["seed"] == 8
+    assert viewer_data(one)["session"] != viewer_data(two)["session"]
+
+
+def _with(app: AppTest, *steps: Step) -> Explore:
+    """The visitor's state with another pipeline."""
+    return replace(state(app), pipeline=Pipeline(steps))
