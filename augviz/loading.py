@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# Both are read when libvips first needs them, so they must be set before any of its operations is called. No side may
-# be longer than VIPS_MAX_COORD; VIPS_WARNING, whatever its value, turns libvips' own warnings on stderr off.
+# Read by libvips when it starts, or when it first opens a file. No side may be longer than VIPS_MAX_COORD; VIPS_WARNING,
+# whatever its value, turns libvips' warnings on stderr off.
 os.environ.setdefault("VIPS_MAX_COORD", "1000000")
 os.environ.setdefault("VIPS_WARNING", "0")
 
@@ -25,7 +25,7 @@ from augviz.errors import ImageError
 from augviz.settings import get_settings
 from augviz.units import bytes_text
 
-# pyvips turns libvips' warnings into log records, which a handler on the root logger would print.
+# Where pyvips was imported earlier, it turns libvips' warnings into log records, which a root handler would print.
 logging.getLogger("pyvips").propagate = False
 
 OFFERED = {
