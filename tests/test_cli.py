@@ -252,6 +252,28 @@ def test_the_input_choice_of_the_pipeline_is_obeyed(rgb: str, tmp_path: Path) ->
     assert np.array_equal(np.load(out), io.imread(rgb)[:, :, 0])
 
 
+PEAK = """
+import resource, subprocess, sys
+status = subprocess.run([sys.executable, "-m", "augviz", *sys.argv[1:]]).returncode
+print(status, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def test_apply_needs_no_more_memory_for_a_taller_image(tmp_path: Path) -> None:
+    path = pipeline(tmp_path, {"transform": "HorizontalFlip", "p": 1}, *BLUR[:1])
+    peaks = []
+    for height in (1000, 20000):
+        image = str(tmp_path / f"{height}.tif")
+        pyvips.Image.black(1000, height, bands=3).tiffsave(image, tile=True)
+        command = [sys.executable, "-c", PEAK, "apply", image, path, "-o", str(tmp_path / "out.npy")]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        status, kilobytes = result.stdout.split()
+        assert status == "0"
+        peaks.append(int(kilobytes))
+
+    assert peaks[1] - peaks[0] < 15000  # the taller one takes 57,000 kilobytes more
+
+
 def test_a_pipeline_comes_from_standard_input(rgb: str, tmp_path: Path) -> None:
     path, out = pipeline(tmp_path, *BLUR), tmp_path / "out.npy"
 
