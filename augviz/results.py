@@ -41,8 +41,8 @@ def write_result(
     Args:
         image: the result, evaluated from top to bottom, once (twice for a .png that needs its range).
         out_path: ends in .npy: exactly `image.numpy()`, so (height, width) for one band, else (height, width, bands);
-            .tif: (height, width, bands) in 256-pixel tiles without compression, double as float; .png: 8 bit, uchar as it is, ushort
-            divided by 257, other formats linearly from the lowest to the highest value.
+            .tif: (height, width, bands) in 256-pixel tiles without compression, double as float; .png: 8 bit, uchar as
+            it is, ushort divided by 257, other formats linearly from the lowest to the highest value.
         tensor: whether the .npy is (bands, height, width), one band included; nothing else changes.
         progress: see `Progress`.
 

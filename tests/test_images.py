@@ -193,8 +193,12 @@ def test_an_error_of_another_operation_is_not_taken_for_the_file() -> None:
 
 
 def test_warnings_of_libvips_never_reach_stderr(tmp_path: Path) -> None:
-    path = make("jpeg", tmp_path)
-    path.write_bytes(path.read_bytes().replace(b"\xff\xdb", bytes(50) + b"\xff\xdb", 1))
+    path = tmp_path / "damaged.png"
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    pyvips.Image.new_from_array(noise).pngsave(str(path))
+    content = path.read_bytes()
+    middle = len(content) // 2
+    path.write_bytes(content[:middle] + bytes(3) + content[middle + 3 :])
     script = (
         "import logging; logging.basicConfig(level=logging.WARNING)\n"
         f"import pyvips, augviz.loading; pyvips.Image.new_from_file({str(path)!r}).avg()"
