@@ -12,9 +12,9 @@ import streamlit as st
 from augviz import catalog, checks, export
 from augviz.errors import AugvizError
 from augviz.model import DTYPES, Draw, DrawnLeaf, Header
-from augviz.recipes import Recipe
 from augviz.ui import desk, edits, viewer, widgets
-from augviz.ui.state import Scene
+from augviz.ui.editor import escaped
+from augviz.ui.state import Scene, Shown
 from augviz.units import seconds_text
 
 BAND_COLOURS = ("#e5484d", "#30a46c", "#0090ff")
@@ -23,30 +23,32 @@ BAND_COLOURS = ("#e5484d", "#30a46c", "#0090ff")
 COMPOSE, DATASET = "Pipeline", "Dataset module"
 
 
-def show(scene: Scene, key: str, recipe: Recipe, draw: Draw | None) -> None:
+def show(scene: Scene, shown: Shown) -> None:
     """The tabs; the body of a closed one is not run."""
     drawn, values, code = st.tabs(
         ["Drawn values", "Values and histogram", "Code"], key="explore.details", on_change="rerun"
     )
     if drawn.open:
         with drawn:
-            _drawn_values(scene, draw)
+            _drawn_values(scene, shown)
     if values.open:
         with values:
-            _values(key, recipe, draw)
+            _values(shown)
     if code.open:
         with code:
             _code(scene)
     with st.container(key="explore.key"):
-        st.caption(f"Recipe {key}")
+        st.caption(f"Recipe {shown.key}")
 
 
 # Drawn values
 
 
-def _drawn_values(scene: Scene, draw: Draw | None) -> None:
+def _drawn_values(scene: Scene, shown: Shown) -> None:
+    draw = shown.draw
+    if shown.failed is not None:
+        st.markdown(f":red[:material/error:] {escaped(str(shown.failed))}")
     if draw is None:
-        st.caption("Nothing was drawn: a step cannot be built for this image.")
         return
     if not draw.leaves:
         st.caption("No steps: nothing is drawn, the result is the image itself.")
@@ -121,13 +123,14 @@ def size_change(before: Header, after: Header) -> str:
 # Values and histogram
 
 
-def _values(key: str, recipe: Recipe, draw: Draw | None) -> None:
-    if draw is None:
-        st.caption("No values: a step cannot be built for this image.")
+def _values(shown: Shown) -> None:
+    draw = shown.draw
+    if draw is None or shown.failed is not None:
+        st.caption("No values: a step cannot be drawn for this image.")
         return
     try:
         with st.spinner("Making each step's result"):
-            report = desk.report_of(key, recipe)
+            report = desk.report_of(shown.key, shown.recipe)
     except AugvizError as error:
         st.error(str(error), icon=":material/error:")
         return

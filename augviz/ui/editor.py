@@ -143,7 +143,6 @@ def _card_head(item: Item, scene: Scene, depth: int) -> None:
             key=f"{key}.menu",
             icon=":material/more_vert:",
             type="tertiary",
-            help=f"What can be done with {name}",
             on_click=_act,
             args=(item.id, scene.facts),
         )

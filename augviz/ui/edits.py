@@ -77,6 +77,18 @@ def complete(pipeline: Pipeline) -> Pipeline:
     return replace(pipeline, steps=walk(pipeline.steps))
 
 
+def before_leaf(pipeline: Pipeline, position: int) -> Pipeline:
+    """The top-level items before the one that holds the leaf at `position`, counted from 1."""
+    kept: list[Item] = []
+    count = 0
+    for item in pipeline.steps:
+        count += sum(1 for _ in Pipeline((item,)).leaves())
+        if count >= position:
+            break
+        kept.append(item)
+    return replace(pipeline, steps=tuple(kept))
+
+
 def _at_level(pipeline: Pipeline, item_id: str, change: Callable[[tuple[Item, ...]], tuple[Item, ...]]) -> Pipeline:
     """The pipeline with `change` done to the level on which `item_id` stands."""
 

@@ -7,15 +7,11 @@ only (`refresh`): each element that runs again costs the browser about two milli
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import streamlit as st
 
-from augviz.errors import AugvizError
-from augviz.model import Draw
-from augviz.recipes import Recipe
+from augviz.errors import AugvizError, StepError
 from augviz.ui import desk, details, editor, edits, image_card, page, refresh, state, viewer
-from augviz.ui.state import Scene
+from augviz.ui.state import Scene, Shown
 
 EDITOR_PX = 344
 
@@ -42,15 +38,6 @@ STYLE = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """What the picture and the figures below it show: one recipe and its draw, None where a step cannot be drawn."""
-
-    key: str
-    recipe: Recipe
-    draw: Draw | None
-
-
 def show() -> None:
     """The whole page."""
     st.html(STYLE)
@@ -60,18 +47,18 @@ def show() -> None:
 @st.fragment(key=refresh.PAGE)
 def _page() -> None:
     scene, trouble = _scene()
-    view = _view(scene) if scene.facts is not None else None
+    shown = _shown(scene) if scene.facts is not None else None
     with st.container(horizontal=True, gap="medium", wrap=False):
         left = st.container(width=EDITOR_PX, key="explore.left", gap="xsmall")
         with st.container(key="explore.right", gap="xsmall"):
             toolbar, picture, below = st.container(), st.container(), st.container()
     # The picture is told first: the browser asks for it while it still makes the rest of the page.
-    if view is not None:
+    if shown is not None:
         with picture:
             _picture()
     with left:
         image_card.show(scene)
-        editor.show(scene, view.draw if view else None)
+        editor.show(scene, shown.draw if shown else None)
     with toolbar:
         _toolbar(scene)
     with below, page.boundary():
@@ -84,16 +71,14 @@ def _page() -> None:
 def _picture() -> None:
     scene, _ = _scene()
     if scene.facts is not None:
-        view = _view(scene)
-        viewer.show(scene, view.key, view.draw, on_pick=_picked, on_open=_opened)
+        viewer.show(scene, _shown(scene), on_pick=_picked, on_open=_opened)
 
 
 @st.fragment(key=refresh.DETAILS)
 def _details() -> None:
     scene, _ = _scene()
     if scene.facts is not None:
-        view = _view(scene)
-        details.show(scene, view.key, view.recipe, view.draw)
+        details.show(scene, _shown(scene))
 
 
 def _scene() -> tuple[Scene, AugvizError | None]:
@@ -105,16 +90,19 @@ def _scene() -> tuple[Scene, AugvizError | None]:
         return Scene(now, None), error
 
 
-def _view(scene: Scene) -> View:
-    pipeline = edits.complete(scene.state.pipeline)
-    recipe = desk.recipe(scene.state.source, pipeline, scene.state.shown_seed)
-    key = desk.key_of(scene.state.source, pipeline, scene.state.shown_seed)
+def _shown(scene: Scene) -> Shown:
+    """The recipe and its draw. Where a step cannot be drawn, its sentence stands in the picture's place."""
+    now, pipeline = scene.state, edits.complete(scene.state.pipeline)
+    recipe = desk.recipe(now.source, pipeline, now.shown_seed)
+    key = desk.key_of(now.source, pipeline, now.shown_seed)
     try:
-        return View(key, recipe, desk.draw_of(recipe))
-    except AugvizError:
-        return View(
-            key, recipe, None
-        )  # the picture's route gives the same sentence, and it stands in the picture's place
+        return Shown(key, recipe, desk.draw_of(recipe))
+    except StepError as error:
+        good = edits.before_leaf(pipeline, error.position or 1)
+        good_key = desk.key_of(now.source, good, now.shown_seed)
+        return Shown(key, recipe, desk.draw_of(desk.recipe(now.source, good, now.shown_seed)), good_key, error)
+    except AugvizError as error:
+        return Shown(key, recipe, None, "", error)
 
 
 def _toolbar(scene: Scene) -> None:

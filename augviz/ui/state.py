@@ -9,7 +9,9 @@ from typing import Any
 import streamlit as st
 
 from augviz import presets, sources
-from augviz.model import ImageFacts, Pipeline, Problem, Step
+from augviz.errors import AugvizError
+from augviz.model import Draw, ImageFacts, Pipeline, Problem, Step
+from augviz.recipes import Recipe
 
 KEY = "explore"
 MODES = ("Compare", "Curtain", "Draws", "Steps")
@@ -116,6 +118,24 @@ def take_step(step: Step, problems: Sequence[Problem], pipeline: Pipeline) -> No
         change(refused=Refused(step, tuple(problems)))
     else:
         edit(pipeline)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the picture and the figures below it show.
+
+    Attributes:
+        key: of the recipe, `recipe`.
+        draw: its draw; where a step cannot be drawn, that of the steps before it; None if not even that can be had.
+        good_key: where a step cannot be drawn, the key of the recipe of the steps before it; "" otherwise.
+        failed: the error that names the step, where one cannot be drawn.
+    """
+
+    key: str
+    recipe: Recipe
+    draw: Draw | None
+    good_key: str = ""
+    failed: AugvizError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,18 @@ class Shot {
     this.box.classList.remove('waiting');
   }
 
+  // What is said where there is no picture; '' where there is one again.
+  refuse(text) {
+    if (this.words) { this.words.remove(); this.words = null; }
+    if (!text) return;
+    this.stop();
+    if (this.image) this.image.remove();
+    if (this.url) URL.revokeObjectURL(this.url);
+    Object.assign(this, { image: null, url: null, meta: null, shown: '' });
+    this.box.classList.remove('waiting');
+    this.box.append(this.words = el('div', 'sorry', text));
+  }
+
   // `scale` is CSS pixels per full-size pixel.
   fit(scale) {
     if (!this.image || !this.meta) return;
@@ -123,10 +135,12 @@ class Viewer {
     url.searchParams.set('session', this.data.session);
     url.searchParams.set('topic', topic);
     const answer = await fetch(url, { signal });
-    if (answer.status === 422) throw new Refused(await answer.json());
     // A request that a newer one replaced on the server, though not here: ask once more.
-    if (!answer.ok && again) return this.picture(key, quality, side, upto, topic, signal, false);
-    if (!answer.ok) throw new Refused({ error: `The server answered ${answer.status} ${answer.statusText}.`, position: null });
+    if (answer.status === 409 && again) return this.picture(key, quality, side, upto, topic, signal, false);
+    if (!answer.ok) {
+      const plain = { error: `The server answered ${answer.status} ${answer.statusText}.`, position: null };
+      throw new Refused(await answer.json().catch(() => plain));
+    }
     const meta = JSON.parse(answer.headers.get('X-Augviz-Meta') || '{}');
     meta.key = answer.headers.get('X-Augviz-Key') || key;
     return { blob: await answer.blob(), meta };
@@ -151,7 +165,9 @@ class Viewer {
       await this.round(turn, data, 'fine');
       if (turn === this.turn && !this.failed) await this.report(turn, data);
     } catch (error) {
-      if (turn === this.turn && error.name !== 'AbortError') this.fail(data, { error: 'The server cannot be reached; the picture is the last one it gave.', position: null }, false);
+      if (turn === this.turn && error.name !== 'AbortError') {
+        this.strip.replaceChildren(this.fact('', 'The server cannot be reached; the picture is the last one it gave.', 'note warn'));
+      }
     } finally {
       if (turn === this.turn) {
         clearTimeout(this.slow); this.busy.classList.remove('on');
@@ -170,9 +186,10 @@ class Viewer {
     results.forEach(r => { if (r.value && r.value.commit) r.value.commit(); });
     const at = this.shots.findIndex(shot => shot.main);
     const refused = results[at].status === 'rejected' ? results[at].reason.answer : null;
-    this.tileFailures(results);
     this.failed = refused;
-    if (refused) this.fail(data, refused, true); else this.succeed();
+    if (this.tiles) results.forEach((r, i) => this.shots[i].refuse(r.status === 'rejected' ? r.reason.answer.error : ''));
+    else if (refused) this.fail(data, refused);
+    else this.succeed();
     this.section.dataset.shownKey = data.key;
     this.section.dataset.quality = refused ? 'error' : quality;
     this.readouts(data, this.shots[at].meta, refused);
@@ -186,7 +203,7 @@ class Viewer {
     const layout = `${data.mode}/${tiles.length}`;
     if (layout !== this.layout) {
       const old = this.shots;
-      this.shots = [];
+      this.shots = []; this.tiles = null; this.captions = null; this.place = null; this.panel = null;
       const fresh = this[`compose${data.mode}`](data);
       this.adopt(old);
       this.stage.replaceChildren(fresh);
@@ -222,7 +239,8 @@ class Viewer {
     const before = el('div', 'box'), after = el('div', 'box');
     this.shot('before', 'before', false, before); this.shot('main', 'after', true, after);
     this.captions = [el('figcaption'), el('figcaption')];
-    return el('div', 'stage', el('figure', 'before', this.captions[0], before), el('figure', 'after', this.captions[1], after));
+    this.place = el('figure', 'after', this.captions[1], after);
+    return el('div', 'stage', el('figure', 'before', this.captions[0], before), this.place);
   }
 
   composeCurtain() {
@@ -247,7 +265,8 @@ class Viewer {
     box.onpointerup = box.onpointercancel = () => { box.onpointermove = null; };
     box.append(under, over, handle);
     this.captions = [el('span'), el('span')];
-    return el('div', 'stage', el('figure', 'curtain', el('figcaption', '', ...this.captions), box));
+    this.place = el('figure', 'curtain', el('figcaption', '', ...this.captions), box);
+    return el('div', 'stage', this.place);
   }
 
   draw(percent) {
@@ -284,13 +303,13 @@ class Viewer {
   }
 
   aimTiles(data) {
-    const side = quality => quality === 'fine' && this.shots.length <= 4 ? FINE_SIDE : QUICK_SIDE;
+    const side = (quality, main) => quality === 'fine' && (main || this.shots.length <= 4) ? FINE_SIDE : QUICK_SIDE;
     const rows = data.mode === 'Draws'
       ? data.draws.map((d, i) => ({ key: d.key, upto: null, alt: `${data.name}, draw with seed ${d.seed}`, main: i === data.picked }))
-      : data.steps.map((s, i) => ({ key: data.key, upto: i === data.steps.length - 1 ? null : s.position, alt: s.alt, main: i === data.steps.length - 1 }));
+      : data.steps.map((s, i) => ({ key: s.key, upto: s.upto, alt: s.alt, main: i === data.steps.length - 1 }));
     rows.forEach((row, i) => {
       this.shots[i].main = row.main;
-      this.shots[i].wants = quality => [row.key, quality, side(quality), row.upto, row.alt];
+      this.shots[i].wants = quality => [row.key, quality, side(quality, row.main), row.upto, row.alt];
       const { tile } = this.tiles[i];
       if (data.mode === 'Draws') {
         tile.setAttribute('aria-pressed', String(row.main));
@@ -301,15 +320,10 @@ class Viewer {
     });
   }
 
-  tileFailures(results) {
-    if (!this.tiles || !this.tiles.some(t => t.tile.isConnected || t.tile.getRootNode() === this.root)) return;
-    results.forEach((r, i) => { if (this.tiles[i]) this.tiles[i].failure = r.status === 'rejected' ? r.reason.answer.error : ''; });
-  }
-
   // ---- sizes: one scale for the whole frame, so that pictures can be compared
 
   arrange() {
-    const shots = this.shots.filter(shot => shot.image && shot.meta);
+    const shots = this.shots.filter(shot => shot.image && shot.meta && !(this.panel && shot.main));
     if (!shots.length || !this.stage.clientWidth) return;
     if (this.layout.startsWith('Draws') || this.layout.startsWith('Steps')) this.columns(shots);
     const room = shot => {
@@ -349,14 +363,14 @@ class Viewer {
       });
     } else if (this.tiles) {
       const report = this.reports.get(data.key);
-      this.tiles.forEach(({ labels, tile, failure }, i) => {
+      this.tiles.forEach(({ labels, tile }, i) => {
         if (data.mode === 'Draws' && data.draws[i]) {
-          labels[0].textContent = failure || `seed ${data.draws[i].seed}`;
+          labels[0].textContent = `seed ${data.draws[i].seed}`;
         } else if (data.mode === 'Steps' && data.steps[i]) {
           const step = data.steps[i];
           const measured = report && report.steps && report.steps.find(s => s.position === step.position);
           tile.classList.toggle('skipped', step.skipped);
-          labels[0].textContent = failure || step.title;
+          labels[0].textContent = step.title;
           const facts = [step.shape];
           if (measured && measured.seconds !== null && measured.seconds !== undefined && !step.skipped) facts.push(milliseconds(measured.seconds * 1000));
           if (measured && measured.low !== null && measured.low !== undefined) facts.push(`${number(measured.low)} … ${number(measured.high)}`);
@@ -369,30 +383,28 @@ class Viewer {
 
   // ---- a step that fails: the sentence in the picture's place, the last good step small beside it
 
-  fail(data, refused, replacePicture) {
+  fail(data, refused) {
     this.succeed();
     const words = el('p', '', el('strong', '', refused.transform ? `${refused.transform} failed` : 'No picture'), refused.error || 'Something failed.');
     words.setAttribute('role', 'alert');
-    const panel = this.failure = el('div', 'failure', words);
-    if (!replacePicture) {
-      this.failure = el('div', 'fact note warn', refused.error); this.strip.append(this.failure);
-      return;
-    }
-    if (refused.position) {
-      const box = el('div', 'box'), good = new Shot(this, 'good', box);
-      panel.append(el('figure', '', box, el('figcaption', '', refused.position > 1 ? `After step ${refused.position - 1}` : 'Original')));
-      good.load(data.key, 'quick', 256, refused.position - 1, `${data.name} before the step that failed`)
-        .then(result => { if (result.commit) result.commit(); good.fit(Math.min(160 / good.meta.full.width, 150 / good.meta.full.height)); }, () => box.remove());
-    }
-    const main = this.shots.find(shot => shot.main);
-    this.hidden = main.box.closest('figure, .tile') || main.box;
-    if (data.mode === 'Compare' || data.mode === 'Curtain') { this.hidden.hidden = true; this.hidden.style.display = 'none'; this.content.append(panel); }
-    else this.stage.firstChild.replaceChildren(panel), this.layout = '';
+    this.panel = el('div', 'failure', words);
+    this.place.append(this.panel);
+    this.place.classList.add('failed');
+    const good = data.good || (refused.position ? { key: data.key, upto: refused.position - 1, title: refused.position > 1 ? `After step ${refused.position - 1}` : 'Original' } : null);
+    if (!good) return;
+    const box = el('div', 'box'), shot = new Shot(this, 'good', box), figure = el('figure', '', box, el('figcaption', '', good.title));
+    this.panel.append(figure);
+    shot.load(good.key, 'quick', 256, good.upto, `${data.name}, ${good.title.toLowerCase()}`).then(result => {
+      if (result.commit) result.commit();
+      const { width, height } = shot.meta.full || shot.meta;
+      shot.fit(Math.min(160 / width, 150 / height));
+    }, () => figure.remove());
   }
 
   succeed() {
-    if (this.failure) { this.failure.remove(); this.failure = null; }
-    if (this.hidden) { this.hidden.hidden = false; this.hidden.style.display = ''; this.hidden = null; }
+    if (!this.panel) return;
+    this.panel.remove(); this.panel = null;
+    this.place.classList.remove('failed');
   }
 
   // ---- the strip under the picture

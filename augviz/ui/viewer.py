@@ -9,9 +9,10 @@ from typing import Any
 import streamlit as st
 
 from augviz import catalog
-from augviz.model import BYTES_PER_VALUE, DTYPES, Draw, DrawnLeaf, Header
+from augviz.errors import StepError
+from augviz.model import BYTES_PER_VALUE, DTYPES, Draw, DrawnLeaf, Header, Pipeline
 from augviz.ui import desk, edits, widgets
-from augviz.ui.state import Scene
+from augviz.ui.state import Scene, Shown
 from augviz.units import bytes_text, seconds_text, size_text
 
 KEY = "explore.viewer"
@@ -30,42 +31,42 @@ _component = st.components.v2.component(
 )
 
 
-def show(
-    scene: Scene, key: str, draw: Draw | None, *, on_pick: Callable[[], None], on_open: Callable[[], None]
-) -> None:
+def show(scene: Scene, shown: Shown, *, on_pick: Callable[[], None], on_open: Callable[[], None]) -> None:
     """Mount the picture of the selected draw.
 
     Args:
-        key: key of the recipe that the page shows.
-        draw: its draw; None where a step cannot be drawn.
         on_pick: a picture of the grid of draws was clicked.
         on_open: a step's picture was clicked.
     """
-    _component(key=KEY, data=data_of(scene, key, draw), on_picked_change=on_pick, on_opened_change=on_open)
+    _component(key=KEY, data=data_of(scene, shown), on_picked_change=on_pick, on_opened_change=on_open)
 
 
-def data_of(scene: Scene, key: str, draw: Draw | None) -> dict[str, Any]:
+def data_of(scene: Scene, shown: Shown) -> dict[str, Any]:
     """All that the component needs to ask for its pictures and to describe them."""
-    state = scene.state
+    state, name = scene.state, scene.name
     pipeline = edits.complete(state.pipeline)
-    plain = type(pipeline)((), pipeline.input)
-    name = scene.name
     count = state.draws if state.mode == "Draws" else 1
     seeds = [state.seed + k for k in range(count)] if state.mode == "Draws" else [state.shown_seed]
-    return {
-        "key": key,
-        "before_key": desk.key_of(state.source, plain, 0),
+    draw = shown.draw
+    whole = draw if shown.failed is None else None
+    data: dict[str, Any] = {
+        "key": shown.key,
+        "before_key": desk.key_of(state.source, Pipeline((), pipeline.input), 0),
         "base": desk.base_address(),
         "session": desk.session_id(),
         "mode": state.mode,
         "name": name,
-        "alt": alt_text(name, draw),
+        "alt": alt_text(name, whole),
         "before_alt": f"{name}, original",
         "draws": [{"seed": seed, "key": desk.key_of(state.source, pipeline, seed)} for seed in seeds],
         "picked": state.picked if state.mode == "Draws" else 0,
-        "steps": steps_of(name, draw),
-        "costs": costs_of(draw) if draw else {},
+        "steps": steps_of(name, shown),
+        "costs": costs_of(whole) if whole else {},
     }
+    if shown.good_key and draw is not None:
+        done = [leaf.position for leaf in draw.leaves]
+        data["good"] = {"key": shown.good_key, "upto": None, "title": f"After step {done[-1]}" if done else "Original"}
+    return data
 
 
 def alt_text(name: str, draw: Draw | None) -> str:
@@ -83,26 +84,38 @@ def _done(leaf: DrawnLeaf) -> str:
     return f"{leaf.transform} {widgets.number_text(round(float(angle), 1))}°"
 
 
-def steps_of(name: str, draw: Draw | None) -> list[dict[str, Any]]:
-    """The image after each step that is switched on, the original first."""
-    if draw is None:
-        return [
-            {"position": 0, "id": "", "title": "Original", "shape": "", "skipped": False, "alt": f"{name}, original"}
+def steps_of(name: str, shown: Shown) -> list[dict[str, Any]]:
+    """The image after each step that is switched on, the original first, a step that cannot be drawn last."""
+    draw, failed = shown.draw, shown.failed
+    tiles: list[dict[str, Any]] = []
+    if draw is not None:
+        key = shown.good_key or shown.key
+        tiles.append({"position": 0, "id": "", "title": "Original", "shape": shape_text(draw.source), "skipped": False})
+        tiles[0] |= {"alt": f"{name}, original", "key": key, "upto": 0}
+        tiles += [
+            {
+                "position": leaf.position,
+                "id": leaf.id,
+                "title": f"{leaf.position} {leaf.transform}",
+                "shape": shape_text(leaf.after),
+                "skipped": not leaf.applied,
+                "alt": f"{name} after step {leaf.position}, {_done(leaf)}",
+                "key": key,
+                "upto": leaf.position,
+            }
+            for leaf in draw.leaves
+            if leaf.enabled
         ]
-    steps = [
-        {
-            "position": leaf.position,
-            "id": leaf.id,
-            "title": f"{leaf.position} {leaf.transform}",
-            "shape": shape_text(leaf.after),
-            "skipped": not leaf.applied,
-            "alt": f"{name} after step {leaf.position}, {_done(leaf)}",
-        }
-        for leaf in draw.leaves
-        if leaf.enabled
-    ]
-    first = {"position": 0, "id": "", "title": "Original", "shape": shape_text(draw.source), "skipped": False}
-    return [{**first, "alt": f"{name}, original"}, *steps]
+    if failed is not None or not tiles:
+        step = failed if isinstance(failed, StepError) else None
+        title = f"{step.position} {step.transform}" if step else "Result"
+        tiles.append(
+            {"position": -1, "id": step.step_id if step else "", "title": title, "shape": "", "skipped": False}
+        )
+        tiles[-1] |= {"alt": f"{name}, {title}", "key": shown.key, "upto": None}
+    else:
+        tiles[-1]["upto"] = None
+    return tiles
 
 
 def shape_text(header: Header) -> str:
