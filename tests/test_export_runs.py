@@ -163,7 +163,7 @@ def test_generated_pipelines_make_the_engines_pixels(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two classes of three real photographs each, of different sizes."""
+    """Eight real photographs of different sizes in two classes."""
     root = tmp_path_factory.mktemp("classes")
     pictures = {"cats": (data.chelsea(),), "people": (data.astronaut(), data.coffee(), data.chelsea()[:200])}
     for name, images_of_class in pictures.items():
@@ -200,14 +200,14 @@ RESIZED = Step("r", "Resize", (("height", 64), ("width", 48)))
 def test_the_dataset_of_a_preset_draws_two_batches(preset: Preset, folder: Path, tmp_path: Path) -> None:
     printed = batches_of(dataset(preset.pipeline), folder, tmp_path)
 
-    assert [shape[0] for shape in shapes(printed)] == [3] * 7
+    assert [shape[0] for shape in shapes(printed)] == [3] * 8
 
 
 @pytest.mark.torch
 def test_the_dataset_stacks_results_of_one_size(folder: Path, tmp_path: Path) -> None:
     printed = batches_of(dataset(Pipeline((Step("a", "Rotate"), RESIZED))), folder, tmp_path)
 
-    assert shapes(printed) == [(3, 64, 48)] * 7
+    assert shapes(printed) == [(3, 64, 48)] * 8
 
 
 @pytest.mark.torch
