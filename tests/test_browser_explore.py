@@ -1,0 +1,325 @@
+"""Stories in a real browser: what a visitor sees and does on Explore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+
+from tests import chromium
+from tests.live import LiveServer, live_server
+
+pytestmark = pytest.mark.browser
+
+REST = '.viewer[aria-busy="false"]:is([data-quality="fine"], [data-quality="error"])'
+STILL = "[data-testid='stApp'][data-test-script-state='notRunning']"
+RESULT = ".viewer figure.after img"
+
+WATCH = """() => {
+  const hosts = [...document.querySelectorAll('*')].filter(e => e.shadowRoot && e.shadowRoot.querySelector('.viewer'));
+  const viewer = hosts[0].shadowRoot.querySelector('.viewer');
+  window.seen = { empty: 0, outside: 0, frames: 0 };
+  const look = () => {
+    const images = [...viewer.querySelectorAll('img')], frame = viewer.querySelector('.frame').getBoundingClientRect();
+    window.seen.frames += 1;
+    if (!images.length || images.some(i => !i.naturalWidth)) window.seen.empty += 1;
+    const inside = frame.top >= 0 && frame.left >= 0 && frame.bottom <= innerHeight && frame.right <= innerWidth;
+    if (!inside) window.seen.outside += 1;
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+"""Looks at every frame that the browser draws: is there a picture, and is it inside the window?"""
+
+PIXELS = """image => {
+  const canvas = document.createElement('canvas');
+  canvas.width = canvas.height = 32;
+  const context = canvas.getContext('2d');
+  context.drawImage(image, 0, 0, 32, 32);
+  return [...context.getImageData(0, 0, 32, 32).data];
+}"""
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    launched = playwright.chromium.launch(executable_path=chromium.executable(), args=list(chromium.FLAGS))
+    yield launched
+    launched.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    with live_server(tmp_path_factory.mktemp("explore")) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, server: LiveServer) -> Iterator[Page]:
+    """A visitor at rest on Explore, in a window of 1280 x 800."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    opened = context.new_page()
+    opened.set_default_timeout(60_000)
+    opened.goto(server.url)
+    rest(opened)
+    yield opened
+    context.close()
+
+
+def rest(page: Page) -> None:
+    """Wait until the script has ended and the fine picture is there."""
+    page.wait_for_selector(STILL)
+    page.wait_for_selector(REST)
+    expect(page.locator(".viewer")).to_have_attribute("data-shown-key", shown_keys(page)["text"], timeout=60_000)
+    page.wait_for_selector(REST)
+
+
+def shown_keys(page: Page) -> dict[str, str | None]:
+    """The key that each part of the page carries."""
+    return {
+        "asked": page.locator(".viewer").get_attribute("data-key"),
+        "picture": page.locator(".viewer").get_attribute("data-shown-key"),
+        "strip": page.locator(".viewer .strip").get_attribute("data-key"),
+        "text": page.locator(".st-key-explore-key").inner_text().split()[-1],
+    }
+
+
+def click(page: Page, key: str) -> None:
+    page.locator(f".st-key-{key} button:visible").first.click()
+
+
+def pixels(page: Page, selector: str = RESULT) -> list[int]:
+    found: list[int] = page.locator(selector).first.evaluate(PIXELS)
+    return found
+
+
+def act(page: Page, step: str, action: str) -> None:
+    """Choose an action in a step's menu."""
+    click(page, f"explore-step-{step}-menu")
+    page.get_by_role("menuitem", name=action).click()
+
+
+def test_a_visitor_sees_a_picture_at_once(page: Page) -> None:
+    image = page.locator(RESULT)
+    values = pixels(page)
+
+    assert image.evaluate("i => i.naturalWidth") >= 512
+    assert len(set(values)) > 50
+    assert len(set(shown_keys(page).values())) == 1
+    assert (image.get_attribute("alt") or "").startswith("astronaut.png after RandomBrightnessContrast")
+
+
+def test_image_pipeline_and_result_fit_a_window_of_1280_by_800(page: Page) -> None:
+    for selector in (".st-key-explore-image", ".st-key-explore-editor", ".viewer .frame", ".viewer .strip"):
+        box = page.locator(selector).bounding_box()
+
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["y"] >= 0
+        assert box["x"] + box["width"] <= 1280
+        assert box["y"] + box["height"] <= 800
+
+
+def test_the_arrow_keys_move_a_slider_and_the_picture_follows(page: Page) -> None:
+    before, key = pixels(page), shown_keys(page)["picture"]
+    click(page, "explore-step-rotate-open")
+    slider = page.locator(".st-key-explore-step-rotate-limit input[type=range]").first
+    slider.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator(".viewer")).not_to_have_attribute("data-shown-key", key or "")
+    rest(page)
+
+    assert pixels(page) != before
+    assert len(set(shown_keys(page).values())) == 1
+
+
+def test_the_arrow_keys_draw_the_curtain(page: Page) -> None:
+    page.locator(".st-key-explore-mode").get_by_text("Curtain", exact=True).click()
+    handle = page.get_by_role("slider", name="Curtain between original and result")
+    handle.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+
+    expect(handle).to_have_attribute("aria-valuenow", "46")
+
+    page.keyboard.press("Home")
+
+    expect(handle).to_have_attribute("aria-valuenow", "0")
+
+
+def test_a_draw_that_is_clicked_becomes_the_selected_one(page: Page) -> None:
+    page.locator(".st-key-explore-mode").get_by_text("Draws", exact=True).click()
+    page.locator(".viewer .tile").nth(3).wait_for()
+    rest(page)
+    page.locator(".viewer .tile").nth(2).click()
+    expect(page.locator(".viewer .tile").nth(2)).to_have_attribute("aria-pressed", "true")
+    rest(page)
+    page.locator(".st-key-explore-mode").get_by_text("Compare", exact=True).click()
+    page.locator(RESULT).wait_for()
+    rest(page)
+
+    expect(page.locator(".st-key-explore-seed input")).to_have_value("2")
+    assert len(set(shown_keys(page).values())) == 1
+
+
+def test_every_step_has_its_picture_size_and_time(page: Page) -> None:
+    page.locator(".st-key-explore-mode").get_by_text("Steps", exact=True).click()
+    tiles = page.locator(".viewer .tile")
+    expect(tiles).to_have_count(5)
+    rest(page)
+
+    expect(tiles.nth(3)).to_contain_text("3 Normalize")
+    expect(tiles.nth(3)).to_contain_text("float32")
+    expect(tiles.nth(3)).to_contain_text("ms")
+    assert tiles.nth(3).locator("img").evaluate("i => i.naturalWidth") > 100
+
+
+def test_values_that_leave_the_range_of_a_screen_are_seen_at_a_glance(page: Page) -> None:
+    strip = page.locator(".viewer .strip")
+
+    expect(strip).to_contain_text("−2.12 … 1136")
+    expect(strip).to_contain_text("Values leave what a screen can show")
+
+
+def test_a_failing_step_says_so_in_the_pictures_place_beside_the_last_good_picture(page: Page) -> None:
+    click(page, "explore-change_image")
+    click(page, "explore-sample-coins")
+    failure = page.locator(".viewer .failure")
+    failure.wait_for()
+    rest(page)
+
+    expect(failure.get_by_role("alert")).to_contain_text("RandomBrightnessContrast")
+    expect(failure.locator("img")).to_have_attribute("alt", "coins.png, original")
+    assert len(set(shown_keys(page).values())) == 1
+
+    page.locator(".st-key-explore-step-brightness-enabled label").first.click()
+    expect(failure).to_have_count(0)
+    rest(page)
+
+    assert page.locator(RESULT).evaluate("i => i.naturalWidth") > 0
+
+
+def test_a_step_is_found_by_words_and_added(page: Page) -> None:
+    key = shown_keys(page)["picture"]
+    click(page, "explore-add")
+    page.locator(".st-key-explore-picker-words input").fill("gamma")
+    click(page, "explore-picker-add-RandomGamma")
+    number = page.locator('[class*="-gamma_limit-low"] input').first
+    number.wait_for()
+    rest(page)
+
+    assert shown_keys(page)["picture"] != key
+    assert page.locator(RESULT).evaluate("i => i.naturalWidth") > 0
+
+
+def test_steps_are_reordered_duplicated_and_deleted_by_their_menu(page: Page) -> None:
+    def order() -> list[str]:
+        return page.locator('[class*="st-key-explore-step-"][class*="-open"]').all_inner_texts()
+
+    act(page, "rotate", "Move up")
+    page.wait_for_selector(STILL)
+    rest(page)
+    first = [text.split("\n")[-1] for text in order()]
+
+    assert first[0].endswith("Rotate")
+
+    act(page, "rotate", "Delete")
+    expect(page.locator(".st-key-explore-step-rotate-open")).to_have_count(0)
+    rest(page)
+
+    assert len(set(shown_keys(page).values())) == 1
+
+
+def test_two_visitors_with_different_seeds_see_their_own_draws(browser: Browser, server: LiveServer) -> None:
+    contexts = [browser.new_context(viewport={"width": 1280, "height": 800}) for _ in range(2)]
+    pages = [context.new_page() for context in contexts]
+    for opened, seed in zip(pages, ("3", "11"), strict=True):
+        opened.set_default_timeout(60_000)
+        opened.goto(server.url)
+        opened.locator(".st-key-explore-seed input").fill(seed)
+        opened.locator(".st-key-explore-seed input").press("Enter")
+    for opened, seed in zip(pages, ("3", "11"), strict=True):
+        expect(opened.locator(".st-key-explore-drawn table")).to_have_attribute(
+            "aria-label", f"What each step drew with seed {seed}", timeout=60_000
+        )
+        rest(opened)
+    seen = [pixels(opened) for opened in pages]
+    keys = [shown_keys(opened) for opened in pages]
+    for context in contexts:
+        context.close()
+
+    assert seen[0] != seen[1]
+    assert all(len(set(found.values())) == 1 for found in keys)
+    assert keys[0]["picture"] != keys[1]["picture"]
+
+
+def test_no_other_host_is_asked_for_anything(browser: Browser, server: LiveServer) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    opened, foreign = context.new_page(), []
+
+    def note(request: Any) -> None:
+        if not request.url.startswith((server.url, server.url.replace("http", "ws"), "data:", "blob:")):
+            foreign.append(request.url)
+
+    context.on("request", note)
+    opened.set_default_timeout(60_000)
+    opened.goto(server.url)
+    rest(opened)
+    opened.get_by_role("tab", name="Values and histogram").click()
+    opened.locator(".js-plotly-plot").first.wait_for()
+    opened.get_by_role("link", name="Transforms").click()
+    opened.get_by_role("heading", name="Transforms").wait_for()
+    opened.wait_for_selector(STILL)
+    context.close()
+
+    assert foreign == []
+
+
+def test_a_deep_link_first_after_a_start_shows_the_page_and_the_navigation(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with live_server(tmp_path_factory.mktemp("cold")) as cold:
+        context = browser.new_context()
+        opened = context.new_page()
+        opened.set_default_timeout(60_000)
+        opened.goto(f"{cold.url}/transforms")
+        opened.get_by_role("heading", name="Transforms").wait_for()
+        links = opened.get_by_test_id("stSidebarNav").get_by_role("link").all_inner_texts()
+        context.close()
+
+    assert [link.split("\n")[-1] for link in links] == ["Explore", "Transforms"]
+
+
+def test_fifty_quick_edits_never_mix_two_recipes_nor_empty_the_frame(page: Page) -> None:
+    page.evaluate(WATCH)
+    click(page, "explore-step-rotate-open")
+    slider = page.locator(".st-key-explore-step-rotate-limit input[type=range]").first
+    slider.wait_for()
+    rests = []
+    for _round in range(5):
+        slider.focus()
+        for _ in range(5):
+            page.keyboard.press("ArrowRight")
+            page.wait_for_timeout(40)
+        click(page, "explore-new_draws")
+        click(page, "explore-undo")
+        page.locator(".st-key-explore-step-brightness-enabled label").first.click()
+        act(page, "brightness", "Move down")
+        click(page, "explore-undo")
+        rest(page)
+        rests.append(shown_keys(page))
+        slider = page.locator(".st-key-explore-step-rotate-limit input[type=range]").first
+    seen = page.evaluate("() => window.seen")
+
+    assert [set(keys.values()) for keys in rests] == [{keys["picture"]} for keys in rests]
+    assert seen["frames"] > 50
+    assert seen["empty"] == 0
+    assert seen["outside"] == 0
