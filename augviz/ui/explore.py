@@ -41,6 +41,10 @@ STYLE = """
 def show() -> None:
     """The whole page."""
     st.html(STYLE)
+    if "explore.visited" not in st.session_state:
+        with st.spinner("Starting: the first picture after a start takes a few seconds"):
+            _scene()
+        st.session_state["explore.visited"] = True
     _page()
 
 

@@ -100,7 +100,7 @@ def is_default(spec: ParamSpec, value: Value) -> bool:
 def show(field: Field) -> None:
     """Make the widget of a parameter; a parameter that may be None gets a switch in front."""
     if not field.spec.optional:
-        _TABLE[field.spec.kind](field)
+        TABLE[field.spec.kind](field)
         return
     key = f"{field.key}.given"
     st.session_state[key] = field.value is not None
@@ -111,7 +111,7 @@ def show(field: Field) -> None:
         on_change=lambda: field.take(_some_value(field) if st.session_state[key] else None),
     )
     if field.value is not None:
-        _TABLE[field.spec.kind](field)
+        TABLE[field.spec.kind](field)
 
 
 def _some_value(field: Field) -> Value:
@@ -400,7 +400,7 @@ def _ints(field: Field) -> None:
     )
 
 
-_TABLE: dict[ParamKind, Callable[[Field], None]] = {
+TABLE: dict[ParamKind, Callable[[Field], None]] = {
     ParamKind.BOOL: _toggle,
     ParamKind.INT: _single,
     ParamKind.FLOAT: _single,
