@@ -124,7 +124,12 @@ def truth_of(drawn: Drawn, firings: tuple[Firing, ...], s: float) -> tuple[Truth
     worst, reasons = (Truth.EXACT if s <= 1 else Truth.TO_SCALE), []
     for firing in firings:
         truth = catalog.transform(firing.name).truth
-        if s > 1 and truth in (Truth.STATISTICAL, Truth.NOT_TO_SCALE):
+        if s > 1 and (defect := scale.saturates(firing)):
+            reasons.append(
+                f"{firing.name}: takes {firing.before.format} values for 8 bit, so most pixels saturate ({defect})."
+            )
+            worst = max(worst, Truth.NOT_TO_SCALE, key=lambda t: t.rank)
+        elif s > 1 and truth in (Truth.STATISTICAL, Truth.NOT_TO_SCALE):
             reasons.append(f"{firing.name}: same statistics as at full size, not the same pixels.")
             worst = max(worst, truth, key=lambda t: t.rank)
         elif scale.estimates_mean(firing):

@@ -92,6 +92,17 @@ def test_noise_and_elastic_are_labelled_statistical_and_say_which_step() -> None
     assert seen.reasons == ("GaussNoise: same statistics as at full size, not the same pixels.",)
 
 
+@pytest.mark.parametrize("name", ["RandomBrightnessContrast", "Sharpen", "Emboss", "HEDShift"])
+def test_what_saturates_16_bit_is_not_called_to_scale(name: str) -> None:
+    image = (rgb(300, 200).cast("ushort") * 257).cast("ushort").copy(interpretation="rgb16")
+    drawn = drawn_for(image, {"transform": name, "p": 1.0})
+    truth, reasons = view.truth_of(drawn, drawn.firings, 16.0)
+
+    assert truth is Truth.NOT_TO_SCALE
+    assert reasons[0].startswith(f"{name}: takes ushort values for 8 bit")
+    assert view.truth_of(drawn, drawn.firings, 1.0)[0] is Truth.EXACT
+
+
 def test_a_large_image_by_mean_is_worked_from_an_estimate_and_says_so() -> None:
     image = pyvips.Image.black(4096, 4096, bands=3).copy(interpretation="srgb") + 100
     image = image.cast("uchar").copy(interpretation="srgb")
