@@ -10,11 +10,14 @@ import streamlit as st
 
 import augviz.ui.explore
 import augviz.ui.transforms  # noqa: F401
+from augviz.ui import feed
 from augviz.web import lifespan, routes
+
+BASE_PATH = str(st.get_option("server.baseUrlPath") or "")
 
 app = st.App(
     Path(__file__).resolve().parent / "augviz" / "ui" / "shell.py",
-    routes=routes(str(st.get_option("server.baseUrlPath") or "")),
+    routes=[*routes(BASE_PATH), *feed.routes(BASE_PATH)],
     lifespan=lifespan,
 )
 

@@ -141,6 +141,23 @@ def test_the_arrow_keys_move_a_slider_and_the_picture_follows(page: Page) -> Non
     assert len(set(shown_keys(page).values())) == 1
 
 
+def test_without_its_feed_the_picture_follows_with_the_page(browser: Browser, server: LiveServer) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    opened = context.new_page()
+    opened.set_default_timeout(60_000)
+    opened.route_web_socket("**/augviz/feed/**", lambda socket: socket.close())
+    opened.goto(server.url)
+    rest(opened)
+    before = shown_keys(opened)["picture"]
+    click(opened, "explore-new_draws")
+    expect(opened.locator(".viewer")).not_to_have_attribute("data-shown-key", before or "")
+    rest(opened)
+    keys = shown_keys(opened)
+    context.close()
+
+    assert set(keys.values()) == {keys["picture"]} != {before}
+
+
 def test_the_arrow_keys_draw_the_curtain(page: Page) -> None:
     page.locator(".st-key-explore-mode").get_by_text("Curtain", exact=True).click()
     handle = page.get_by_role("slider", name="Curtain between original and result")

@@ -9,6 +9,7 @@ import streamlit as st
 from augviz import catalog, presets
 from augviz.model import Caveat, Draw, Group, ImageFacts, Item, Pipeline, Problem, Step, Value
 from augviz.ui import edits, findings, picker, refresh, state, widgets
+from augviz.ui.scene import announce
 from augviz.ui.state import Scene
 
 MAX_DEPTH = 2
@@ -103,7 +104,8 @@ def _controls(item_id: str, facts: ImageFacts | None, draw: Draw | None) -> None
     scene = Scene(state.get(), facts)
     item = _as_entered(edits.find(scene.state.pipeline, item_id), scene)
     with st.container(gap="xsmall"):
-        st.caption(summary(item))
+        spec = catalog.group(item.group) if isinstance(item, Group) else catalog.transform(item.transform)
+        st.caption(f"{summary(item)}  \n{escaped(spec.help)}")
         if isinstance(item, Group):
             _group_controls(item)
             _caveats(catalog.group(item.group).caveats)
@@ -119,7 +121,6 @@ def _as_entered(item: Item, scene: Scene) -> Item:
 
 def _card_head(item: Item, scene: Scene, depth: int) -> None:
     name = item.group if isinstance(item, Group) else item.transform
-    spec = catalog.group(name) if isinstance(item, Group) else catalog.transform(name)
     key = f"explore.step.{item.id}"
     opened = scene.state.opened == item.id
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", wrap=False):
@@ -131,12 +132,11 @@ def _card_head(item: Item, scene: Scene, depth: int) -> None:
             f"**{name}**" if item.enabled else f":gray[{name}]",
             key=f"{key}.open",
             type="tertiary",
-            help=spec.help + (f"  \n{len(spec.caveats)} remarks inside." if spec.caveats else ""),
             icon=":material/expand_more:" if opened else ":material/chevron_right:",
             on_click=_open,
             args=(item.id,),
+            width="stretch",
         )
-        st.space("stretch")
         st.menu_button(
             f"Change {name}",
             _actions(item, scene.state.pipeline, depth),
@@ -344,6 +344,7 @@ def _offer(step: Step, facts: ImageFacts | None) -> None:
     """Give a step's new arguments to the model, which takes them only if nothing is wrong with them."""
     before = state.get()
     state.take_step(step, catalog.problems(step, facts), edits.put(before.pipeline, step))
+    announce()
     if _stays_in_card(before, state.get(), step):
         refresh.picture_and_controls()
     refresh.whole_page()

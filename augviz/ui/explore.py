@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from augviz.errors import AugvizError, StepError
-from augviz.ui import desk, details, editor, edits, image_card, page, refresh, state, viewer
-from augviz.ui.state import Scene, Shown
+from augviz.ui import details, editor, edits, image_card, page, refresh, scene, state, viewer
+from augviz.ui.state import Scene
 
 EDITOR_PX = 344
 
@@ -24,6 +23,7 @@ STYLE = """
 .st-key-explore-left { position: sticky; top: 0.5rem; align-self: flex-start; }
 .st-key-explore-left > :last-child { flex-basis: calc(100vh - 160px) !important; min-height: 260px; }
 .st-key-explore-editor { padding-right: 6px; height: auto !important; }
+[class*="st-key-explore-step-"][class*="-open"] :is(button, button > div) { justify-content: flex-start; width: 100%; }
 [class*="st-key-explore-card-"] { padding: 0.25rem 0.6rem 0.4rem !important; }
 :is([class*="st-key-explore-step-"][class*="-menu"], .st-key-explore-header) button div[aria-hidden="true"],
 :is(.st-key-explore-undo, .st-key-explore-redo, .st-key-explore-new_draws) kbd { display: none; }
@@ -43,15 +43,16 @@ def show() -> None:
     st.html(STYLE)
     if "explore.visited" not in st.session_state:
         with st.spinner("Starting: the first picture after a start takes a few seconds"):
-            _scene()
+            scene.current()
         st.session_state["explore.visited"] = True
     _page()
 
 
 @st.fragment(key=refresh.PAGE)
 def _page() -> None:
-    scene, trouble = _scene()
-    shown = _shown(scene) if scene.facts is not None else None
+    now, trouble = scene.current()
+    shown = scene.shown(now) if now.facts is not None else None
+    scene.announce()
     with st.container(horizontal=True, gap="medium", wrap=False):
         left = st.container(width=EDITOR_PX, key="explore.left", gap="xsmall")
         with st.container(key="explore.right", gap="xsmall"):
@@ -61,10 +62,10 @@ def _page() -> None:
         with picture:
             _picture()
     with left:
-        image_card.show(scene)
-        editor.show(scene, shown.draw if shown else None)
+        image_card.show(now)
+        editor.show(now, shown.draw if shown else None)
     with toolbar:
-        _toolbar(scene)
+        _toolbar(now)
     with below, page.boundary():
         if trouble is not None:
             raise trouble
@@ -73,45 +74,21 @@ def _page() -> None:
 
 @st.fragment(key=refresh.PICTURE)
 def _picture() -> None:
-    scene, _ = _scene()
-    if scene.facts is not None:
-        viewer.show(scene, _shown(scene), on_pick=_picked, on_open=_opened)
+    now, _ = scene.current()
+    if now.facts is not None:
+        viewer.show(now, scene.shown(now), on_pick=_picked, on_open=_opened)
 
 
 @st.fragment(key=refresh.DETAILS)
 def _details() -> None:
-    scene, _ = _scene()
-    if scene.facts is not None:
-        details.show(scene, _shown(scene))
+    now, _ = scene.current()
+    if now.facts is not None:
+        details.show(now, scene.shown(now))
 
 
-def _scene() -> tuple[Scene, AugvizError | None]:
-    """The state and the facts of its image; the error where it cannot be opened."""
-    now = state.get()
-    try:
-        return Scene(now, desk.facts_of(now.source, now.pipeline.input)), None
-    except AugvizError as error:
-        return Scene(now, None), error
-
-
-def _shown(scene: Scene) -> Shown:
-    """The recipe and its draw. Where a step cannot be drawn, its sentence stands in the picture's place."""
-    now, pipeline = scene.state, edits.complete(scene.state.pipeline)
-    recipe = desk.recipe(now.source, pipeline, now.shown_seed)
-    key = desk.key_of(now.source, pipeline, now.shown_seed)
-    try:
-        return Shown(key, recipe, desk.draw_of(recipe))
-    except StepError as error:
-        good = edits.before_leaf(pipeline, error.position or 1)
-        good_key = desk.key_of(now.source, good, now.shown_seed)
-        return Shown(key, recipe, desk.draw_of(desk.recipe(now.source, good, now.shown_seed)), good_key, error)
-    except AugvizError as error:
-        return Shown(key, recipe, None, "", error)
-
-
-def _toolbar(scene: Scene) -> None:
+def _toolbar(seen: Scene) -> None:
     """The seed, new draws, how the picture is looked at, and how many draws."""
-    now = scene.state
+    now = seen.state
     with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False, key="explore.toolbar"):
         st.caption("Seed", width="content")
         st.session_state["explore.seed"] = now.seed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -44,6 +44,7 @@ class Explore:
         picked: which of them is selected, 0 is the first; the pictures of the other modes are its.
         opened: id of the step or group whose controls are shown, None if all are closed.
         past, future: pipelines to go back and forth to, the nearest last.
+        version: counts the changes; of two states the later one has the higher.
     """
 
     source: sources.SourceRef
@@ -55,7 +56,8 @@ class Explore:
     opened: str | None = None
     past: tuple[Pipeline, ...] = ()
     future: tuple[Pipeline, ...] = ()
-    refused: Refused | None = field(default=None)
+    refused: Refused | None = None
+    version: int = 0
 
     @property
     def shown_seed(self) -> int:
@@ -78,7 +80,8 @@ def get() -> Explore:
 
 def change(**fields: Any) -> None:
     """Replace some fields of the state, in one assignment."""
-    st.session_state[KEY] = replace(get(), **fields)
+    now = get()
+    st.session_state[KEY] = replace(now, version=now.version + 1, **fields)
 
 
 def edit(pipeline: Pipeline, **fields: Any) -> None:

@@ -112,16 +112,33 @@ class Viewer {
   }
 
   update(component) {
-    this.data = component.data;
     this.tell = component.setTriggerValue;
+    this.listen(component.data);
+    this.take(component.data);
+  }
+
+  // The same data comes twice: by the feed, and with the page. The later version counts, whichever way it came.
+  take(data) {
+    if (this.data && this.data.session === data.session && data.version < this.data.version) return;
+    this.data = data;
     const wanted = JSON.stringify(this.data);
-    if (wanted === this.wanted) return;  // the theme changed, or another part of the page
+    if (wanted === this.wanted) return;  // the theme changed, or it is known already
     this.wanted = wanted;
     this.refresh();
   }
 
+  listen(data) {
+    const address = new URL(`${data.base}feed/${data.session}`, document.baseURI);
+    address.protocol = address.protocol.replace('http', 'ws');
+    if (this.feed && this.feed.url === address.href && this.feed.readyState <= WebSocket.OPEN) return;
+    if (this.feed) this.feed.close();
+    this.feed = new WebSocket(address);
+    this.feed.onmessage = message => this.take(JSON.parse(message.data));
+  }
+
   close() {
     this.turn += 1;
+    if (this.feed) this.feed.close();
     clearTimeout(this.settle); clearTimeout(this.slow);
     if (this.reporting) this.reporting.abort();
     this.resizer.disconnect();

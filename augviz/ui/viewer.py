@@ -51,6 +51,7 @@ def data_of(scene: Scene, shown: Shown) -> dict[str, Any]:
     whole = draw if shown.failed is None else None
     data: dict[str, Any] = {
         "key": shown.key,
+        "version": state.version,
         "before_key": desk.key_of(state.source, Pipeline((), pipeline.input), 0),
         "base": desk.base_address(),
         "session": desk.session_id(),
