@@ -16,13 +16,13 @@ import pyvips
 
 from augviz.errors import ArgumentError, ImageError
 from augviz.loading import check_file, display_name, load, reading
-from augviz.model import InputChoice
+from augviz.model import BYTES_PER_VALUE, InputChoice
 from augviz.pyramid import Level, clear_levels, field, levels_of, orientation_of, stored
 
-COPY_PIXELS = 16 * 10**6
-"""Bases of at most this many pixels are held in memory."""
+HELD_BYTES = 64 * 10**6
+"""Bases of at most this many bytes are held in memory."""
 
-CACHE_PIXELS = 64 * 10**6
+CACHE_BYTES = 128 * 10**6
 CACHE_ENTRIES = 4
 
 _JPEG_SHRINKS = (8, 4, 2)
@@ -77,8 +77,8 @@ def base(
     """The faithful image shrunk to exactly width x height, bands, format and colours as they are.
 
     Shrunk by libvips' `resize` with lanczos3, by its own factor for each axis, from the smallest level of the file (of
-    its pyramid, or of JPEG's shrink-on-load) that is at least twice as large, else from full size. Results of up to 16
-    megapixels are held in memory, and the latest four are kept.
+    its pyramid, or of JPEG's shrink-on-load) that is at least twice as large, else from full size. Results of up to 64
+    MB are held in memory, and the latest four are kept.
 
     Args:
         path: an image file.
@@ -101,10 +101,10 @@ def base(
             f"{display_name(path)}: a base lies within 1 x 1 and {full.width} x {full.height} pixels, "
             f"got {width} x {height}."
         )
-    if (width, height) == (full.width, full.height):
-        return full
-    image = _shrunk(path, choice, width, height)
-    if width * height <= COPY_PIXELS:
+    is_held = width * height * full.bands * BYTES_PER_VALUE[full.format] <= HELD_BYTES
+    is_full = (width, height) == (full.width, full.height)
+    image = full if is_full else _shrunk(path, choice, width, height, "sequential" if is_held else "random")
+    if is_held:
         with reading(path):
             image = image.copy_memory()
         _remember(key, image)
@@ -144,14 +144,13 @@ def _choose_colour(image: pyvips.Image, choice: InputChoice, name: str) -> pyvip
     return image
 
 
-def _shrunk(path: str | os.PathLike[str], choice: InputChoice, width: int, height: int) -> pyvips.Image:
-    """`base` without its cache, memory and checks; lazy, and for one pass only if it is small enough to be copied."""
+def _shrunk(path: str | os.PathLike[str], choice: InputChoice, width: int, height: int, access: str) -> pyvips.Image:
+    """`base` without its cache, memory and checks; lazy, and for one pass only if `access` is "sequential"."""
     levels = levels_of(path, choice)
     orientation = orientation_of(stored(path, choice)) if choice.upright else 1
     if orientation >= 5:
         width, height = height, width
     source = _source_level(path, levels, width, height)
-    access = "sequential" if width * height <= COPY_PIXELS else "random"
     with reading(path):
         image = load(path, source.options, access=access)
         image = _choose_colour(image, choice, display_name(path))
@@ -210,8 +209,13 @@ def _oriented_as(image: pyvips.Image, orientation: int) -> pyvips.Image:
     return marked
 
 
+def _bytes(image: pyvips.Image) -> int:
+    """What the pixels of `image` take in memory."""
+    return int(image.width * image.height * image.bands * BYTES_PER_VALUE[image.format])
+
+
 def _remember(key: tuple[Any, ...], image: pyvips.Image) -> None:
     with _bases_lock:
         _bases[key] = image
-        while len(_bases) > CACHE_ENTRIES or sum(i.width * i.height for i in _bases.values()) > CACHE_PIXELS:
+        while len(_bases) > CACHE_ENTRIES or sum(_bytes(i) for i in _bases.values()) > CACHE_BYTES:
             _bases.popitem(last=False)

@@ -96,6 +96,32 @@ def brightness(image: pyvips.Image, stage: Stage) -> pyvips.Image:
     return (shifted < 0.0).ifthenelse(0.0, shifted)
 
 
+_RGB_FROM_HED = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
+"""Ruifrok and Johnston's stain vectors, as albumentationsxl 0.1.2 and scikit-image have them."""
+
+_LOG_FLOOR = -math.log(1e-6)  # the library takes darker values for this dark
+_STAIN_STEPS = 16_000.0  # steps of a unit of stain; 65535 of them hold more than any 8-bit colour has
+_DARKEST = 1.2 * _LOG_FLOOR
+
+
+def stain(image: pyvips.Image, stage: Stage) -> pyvips.Image:
+    """HEDShift by tables for its logarithm and exponential: within one level of the library's, in a quarter of its time."""
+    if image.format != "uchar" or image.bands != 3:
+        return unchanged(image, stage)
+    shift = np.array([stage.params[name] for name in ("h_shift", "e_shift", "d_shift")])
+    levels = np.maximum(np.arange(256) / 255, 1e-6)
+    to_stain = pyvips.Image.new_from_array((-np.log(levels) / _LOG_FLOOR).astype(np.float32)[None, :])
+    unmix = np.linalg.inv(_RGB_FROM_HED).T * _STAIN_STEPS
+    # The cast drops negative stains, as the library does (D16).
+    stains = (image.maplut(to_stain).recomb(unmix.tolist()) + 0.5).cast("ushort")
+    mix = -_LOG_FLOOR * _RGB_FROM_HED.T
+    per_log = 65535 / _DARKEST
+    index = stains.recomb((mix * per_log / _STAIN_STEPS).tolist()) + ((mix @ shift + _DARKEST) * per_log + 0.5).tolist()
+    light = np.exp(np.arange(65536) / per_log - _DARKEST)
+    to_level = pyvips.Image.new_from_array((np.clip(light, 0, 1) * 255).astype(np.uint8)[None, :])
+    return index.cast("ushort").maplut(to_level).copy(interpretation=image.interpretation)
+
+
 # --- Convolutions: the kernel that was really used, its taps splatted at offset / s, its sum kept. ---
 
 
@@ -396,7 +422,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(
         ("HorizontalFlip", "VerticalFlip", "Flip", "Transpose", "RandomRotate90", "NoOp", "ChannelDropout"), unchanged
     ),
-    **dict.fromkeys(("HueSaturationValue", "RandomGamma", "HEDShift", "Normalize", "ToDtype", "ToTensor"), unchanged),
+    **dict.fromkeys(("HueSaturationValue", "RandomGamma", "Normalize", "ToDtype", "ToTensor"), unchanged),
+    "HEDShift": stain,
     "RandomBrightnessContrast": brightness,
     "Blur": box_blur,
     "MotionBlur": kernel_blur,
@@ -465,8 +492,12 @@ def estimates_mean(firing: Firing) -> bool:
 
 
 def scaled(image: pyvips.Image, stage: Stage) -> pyvips.Image:
-    """`image` after the firing at the view's scale. At full size on both sides it is the library's own code."""
-    if stage.before.is_full and stage.after.is_full and not estimates_mean(stage.firing):
+    """`image` after the firing at the view's scale. At full size on both sides it is the library's own code.
+
+    Where full size is only what a view is worked at before it is shrunk, stains go by tables all the same.
+    """
+    is_library = stage.is_final or stage.firing.name != "HEDShift"
+    if stage.before.is_full and stage.after.is_full and is_library and not estimates_mean(stage.firing):
         result = engine.replay(stage.firing, image)
         return tile_cached(result) if stage.firing.name in TURNING else result
     try:

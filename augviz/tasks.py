@@ -114,8 +114,9 @@ def picture(args: dict[str, Any], context: Context) -> Result:
     drawn = _drawn(shape, args)
     firings = prefix(drawn.firings, args.get("upto"))
     s = view.fitted_scale(drawn, args["side"], firings)
-    seen = view.whole(source, drawn, s, args["quality"], firings)
-    pixels = _forced(seen.image, args, context)
+    with _explained(args, context):
+        seen = view.whole(source, drawn, s, args["quality"], firings, _watched(context))
+        pixels = _watched(context)(seen.image)
     shown, mapping = for_show(pixels)
     blob = encode_jpeg(shown)
     full = firings[-1].after if firings else shape
@@ -142,10 +143,9 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or value != value or value in (float("inf"), float("-inf")) else float(value)
 
 
-def _forced(image: pyvips.Image, args: Mapping[str, Any], context: Context) -> pyvips.Image:
-    """The pixels, in memory. Raises what `_explained` finds."""
-    with _explained(args, context):
-        return context.watch(image.copy()).copy_memory()
+def _watched(context: Context) -> view.Hold:
+    """Makes pixels that are given up when the request is."""
+    return lambda image: context.watch(image.copy()).copy_memory()
 
 
 @contextlib.contextmanager
@@ -181,8 +181,9 @@ def preview_file(args: dict[str, Any], context: Context) -> Result:
     """{path, input, pipeline, seed, side, quality, out} -> the view at `side` of the source's longer side, in a file."""
     shape, source = _source(args)
     drawn = _drawn(shape, args)
-    seen = view.whole(source, drawn, view.default_scale(shape, args["side"]), args["quality"])
     with _explained(args, context):
+        s = view.default_scale(shape, args["side"])
+        seen = view.whole(source, drawn, s, args["quality"], hold=_watched(context))
         written = write_result(context.watch(seen.image.copy()), args["out"], drawn.draw.tensor)
     return {**written, "truth": seen.truth.value, "truth_reasons": list(seen.reasons), "scale": seen.scale}
 

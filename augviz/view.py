@@ -13,11 +13,22 @@ from augviz.engine import Drawn, Firing
 from augviz.model import Header, Truth
 from augviz.scale import Grid, Stage
 
+HELD_PIXELS = 16_000_000
+"""More than this is shrunk as it is made: only extremely long and thin results."""
+
 CHEAP_MS_PER_MEGAPIXEL = 15.0
 """Chains that cost less than this are worked three times finer than the view, others twice (quality "fine")."""
 
 Base = Callable[[int, int], pyvips.Image]
 """Gives the pipeline's input at exactly (width, height)."""
+
+Hold = Callable[[pyvips.Image], pyvips.Image]
+"""Makes an image's pixels and gives them back as an image in memory."""
+
+
+def held(image: pyvips.Image) -> pyvips.Image:
+    """The pixels in memory."""
+    return image.copy_memory()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +104,33 @@ def mean_before(base: Base, drawn: Drawn, firings: tuple[Firing, ...], s: float)
     return mean
 
 
-def whole(base: Base, drawn: Drawn, s: float, quality: str, firings: tuple[Firing, ...] | None = None) -> View:
+def whole(
+    base: Base,
+    drawn: Drawn,
+    s: float,
+    quality: str,
+    firings: tuple[Firing, ...] | None = None,
+    hold: Hold = held,
+) -> View:
     """The whole result, max(1, round(side / s)) pixels a side.
+
+    What is worked finer than the view is made in memory before it is shrunk: a shrink asks for thin strips, and a chain
+    that is worked strip by strip takes three times as long.
 
     Args:
         base: the pipeline's input.
         s: full-size result pixels per view pixel, at least 1.
         quality: "quick" or "fine"; see `supersampling`.
         firings: a prefix of the draw's firings, for the picture after some step; all of them by default.
+        hold: how pixels are made.
     """
     firings = drawn.firings if firings is None else firings
     working = max(1.0, s / supersampling(quality, firings))
     image = replayed(base, drawn, firings, working, is_final=working == s)
     shape = firings[-1].after if firings else drawn.draw.source
     target = _grid(shape, s)
+    if (image.width, image.height) != (target.width, target.height) and image.width * image.height <= HELD_PIXELS:
+        image = hold(image)
     shown = shrunk(image, target.width, target.height)
     truth, reasons = truth_of(drawn, firings, s)
     return View(shown, s, truth, reasons)

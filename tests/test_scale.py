@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import pyvips
 
-from augviz import catalog, scale
+from augviz import catalog, engine, saved, scale
 from augviz.scale import Grid
 
 
@@ -49,6 +50,22 @@ def test_two_holes_at_the_same_place_cover_it_once() -> None:
 
     assert covered[0, 0] == 1.0
     assert covered.sum() == 1.0
+
+
+def test_stains_by_tables_are_within_one_level_of_the_library() -> None:
+    y, x = np.mgrid[0:256, 0:256]
+    image = pyvips.Image.new_from_array(np.dstack([x, y, (x * 7 + y * 13) % 256]).astype(np.uint8)).copy(
+        interpretation="srgb"
+    )
+    pipeline = saved.loads('{"format": 1, "steps": [{"transform": "HEDShift", "p": 1.0}]}')
+    for seed in range(5):
+        [firing] = engine.draw(engine.header(image), pipeline, seed).firings
+        grid = Grid(2560, 2560, 256, 256)
+        shown = scale.stain(image, scale.Stage(firing, grid, grid, lambda: 0.0, is_final=True)).numpy().astype(int)
+        expected = engine.apply(image, pipeline, seed).array().astype(int)
+
+        assert np.abs(shown - expected).max() <= 1
+        assert np.abs(shown - expected).mean() < 0.05
 
 
 def test_a_grid_tells_full_size_pixels_per_view_pixel() -> None:
