@@ -60,12 +60,13 @@ def fetch(url: str) -> Reply:
 
 
 @contextlib.contextmanager
-def live_server(tmp_path: Path, *, base_path: str = "", **env: str) -> Iterator[LiveServer]:
+def live_server(tmp_path: Path, *, base_path: str = "", script: str = "app.py", **env: str) -> Iterator[LiveServer]:
     """The app as people start it, on a free port of this machine, with its own caches; ended at the end of the block.
 
     Args:
         tmp_path: gets the log and the caches.
         base_path: Streamlit's `server.baseUrlPath`.
+        script: what is served, relative to the project.
         env: environment variables, such as `AUGVIZ_FOLDERS`, over those set here.
     """
     port = free_port()
@@ -73,7 +74,7 @@ def live_server(tmp_path: Path, *, base_path: str = "", **env: str) -> Iterator[
     log_path = tmp_path / "server.log"
     with open(log_path, "wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py"],
+            [sys.executable, "-m", "streamlit", "run", script],
             cwd=ROOT,
             env={**os.environ, **_environment(tmp_path, port, base_path), **env},
             stdin=subprocess.DEVNULL,
