@@ -11,6 +11,7 @@ import pyvips
 from augviz import engine, scale, view
 from augviz.context import Context
 from augviz.engine import Drawn
+from augviz.grids import Stage
 from augviz.model import Header
 
 REPORT_PX = 1024
@@ -36,7 +37,7 @@ def report(base: view.Base, drawn: Drawn, context: Context) -> dict[str, Any]:
         context.check()
         context.at_step(firing.step.id, firing.name, firing.position)
         mean = view.mean_before(base, drawn, drawn.firings[:number], s)
-        stage = scale.Stage(firing, stages[number], stages[number + 1], mean, is_final=True)
+        stage = Stage(firing, stages[number], stages[number + 1], mean, is_final=True)
         started = time.perf_counter()
         image = _forced(scale.scaled(image, stage), stage)
         seconds = time.perf_counter() - started
@@ -64,7 +65,7 @@ def report(base: view.Base, drawn: Drawn, context: Context) -> dict[str, Any]:
     }
 
 
-def _forced(image: pyvips.Image, stage: scale.Stage) -> pyvips.Image:
+def _forced(image: pyvips.Image, stage: Stage) -> pyvips.Image:
     try:
         return image.copy_memory()
     except pyvips.Error as error:

@@ -1,79 +1,20 @@
 """The scale rules: one firing of a full-size draw, applied to a view that is s times smaller.
 
-Lengths in full-size pixels are divided by s; pixel centres map by x_view = (x_full + 0.5) / s - 0.5. Rules and their
-measured truth: docs/architecture.md and `make fidelity`.
+Lengths in full-size pixels are divided by s; pixel centres map by x_view = (x_full + 0.5) / s - 0.5. Convolutions are in
+`kernels`, geometry in `geometry`; colour, noise and dropout here. Their measured truth: `make fidelity`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pyvips
 
-from augviz import engine
+from augviz import engine, geometry, kernels
 from augviz.engine import Firing
+from augviz.grids import Grid, Rule, Stage
 from augviz.images import tile_cached
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """The pixels of one stage of a view: `full_*` is its size in full-size pixels, `width` x `height` that in the view."""
-
-    full_width: int
-    full_height: int
-    width: int
-    height: int
-
-    @property
-    def sx(self) -> float:
-        """Full-size pixels per view pixel, across."""
-        return self.full_width / self.width
-
-    @property
-    def sy(self) -> float:
-        """Full-size pixels per view pixel, down."""
-        return self.full_height / self.height
-
-    @property
-    def s(self) -> float:
-        """Full-size pixels per view pixel, the geometric mean of both axes."""
-        return math.sqrt(self.sx * self.sy)
-
-    @property
-    def is_full(self) -> bool:
-        return (self.full_width, self.full_height) == (self.width, self.height)
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Where a rule works.
-
-    Attributes:
-        before, after: the grids around the firing.
-        mean: tells the mean of what goes into the step at full size.
-        is_final: whether these are the pixels that are shown, not some that are yet to be shrunk.
-    """
-
-    firing: Firing
-    before: Grid
-    after: Grid
-    mean: Callable[[], float]
-    is_final: bool
-
-    @property
-    def transform(self) -> Any:
-        return self.firing.transform
-
-    @property
-    def params(self) -> dict[str, Any]:
-        return self.firing.params
-
-
-Rule = Callable[[pyvips.Image, Stage], pyvips.Image]
 
 
 def unchanged(image: pyvips.Image, stage: Stage) -> pyvips.Image:
@@ -120,95 +61,6 @@ def stain(image: pyvips.Image, stage: Stage) -> pyvips.Image:
     light = np.exp(np.arange(65536) / per_log - _DARKEST)
     to_level = pyvips.Image.new_from_array((np.clip(light, 0, 1) * 255).astype(np.uint8)[None, :])
     return index.cast("ushort").maplut(to_level).copy(interpretation=image.interpretation)
-
-
-# --- Convolutions: the kernel that was really used, its taps splatted at offset / s, its sum kept. ---
-
-
-def splat(taps: np.ndarray, sx: float, sy: float) -> np.ndarray:
-    """A kernel for pixels `sx` x `sy` times as large: each tap spread linearly over its neighbours at offset / s.
-
-    Args:
-        taps: (rows, columns) float weights, origin at (columns // 2, rows // 2) as libvips has it.
-
-    Returns:
-        Odd-sided (rows, columns) float64 weights with the same sum.
-    """
-    rows, columns = taps.shape
-    y = (np.arange(rows) - rows // 2) / sy
-    x = (np.arange(columns) - columns // 2) / sx
-    ry, rx = math.ceil(np.abs(y).max()), math.ceil(np.abs(x).max())
-    across = np.clip(1 - np.abs(x[:, None] - np.arange(-rx, rx + 1)[None, :]), 0, None)
-    down = np.clip(1 - np.abs(y[:, None] - np.arange(-ry, ry + 1)[None, :]), 0, None)
-    return np.asarray(down.T @ taps @ across)
-
-
-def _convolve(image: pyvips.Image, taps: np.ndarray) -> pyvips.Image:
-    return image.conv(pyvips.Image.new_from_list(taps.tolist()), precision="float")
-
-
-def _cast_like(image: pyvips.Image, like: pyvips.Image) -> pyvips.Image:
-    """`image` rounded to the format of `like`, as an integer convolution rounds."""
-    return image if like.format in ("float", "double") else image.rint().cast(like.format)
-
-
-def _blurred(image: pyvips.Image, taps: np.ndarray, stage: Stage) -> pyvips.Image:
-    """One dense kernel; taken apart into a row and a column where it is a product of both."""
-    image_float = image.cast("double" if image.format == "double" else "float")
-    small = splat(taps, stage.before.sx, stage.before.sy)
-    row, column = _factors(small)
-    if row is not None and column is not None:
-        return _cast_like(_convolve(_convolve(image_float, row), column), image)
-    return _cast_like(_convolve(image_float, small), image)
-
-
-def _factors(taps: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """(1, n) and (m, 1) kernels whose product is `taps`, or None and None."""
-    if min(taps.shape) < 2:
-        return None, None
-    u, values, v = np.linalg.svd(taps)
-    if values[1] > 1e-9 * values[0]:
-        return None, None
-    return v[:1] * math.copysign(math.sqrt(values[0]), v[0].sum()), u[:, :1] * math.copysign(
-        math.sqrt(values[0]), u[:, 0].sum()
-    )
-
-
-def box_blur(image: pyvips.Image, stage: Stage) -> pyvips.Image:
-    k = stage.params["ksize"]
-    return _blurred(image, np.full((k, k), 1.0 / (k * k)), stage)
-
-
-def kernel_blur(image: pyvips.Image, stage: Stage) -> pyvips.Image:
-    """MotionBlur and AdvancedBlur."""
-    kernel = stage.params["kernel"]
-    return _blurred(image, kernel.numpy().reshape(kernel.height, kernel.width) / kernel.get("scale"), stage)
-
-
-def gaussian_blur(image: pyvips.Image, stage: Stage) -> pyvips.Image:
-    """The kernel as libvips truncates and rounds it, which is far from a Gaussian at min_amplitude 0.2 (D19)."""
-    sigma = stage.params["sigma"]
-    if sigma < 0.2:  # libvips copies
-        return image
-    amplitude = stage.transform.min_amplitude
-    if not 0 < amplitude <= 1:  # libvips drops the value and takes its default (D52)
-        amplitude = 0.2
-    mask = pyvips.Image.gaussmat(sigma, amplitude, separable=True, precision="integer")
-    taps = mask.numpy().reshape(1, mask.width) / mask.get("scale")
-    return _blurred(image, taps.T @ taps, stage)
-
-
-def median_blur(image: pyvips.Image, stage: Stage) -> pyvips.Image:
-    """The nearest odd window; below 3 there is nothing left of it."""
-    size = 2 * round((stage.params["ksize"] / stage.before.s - 1) / 2) + 1
-    return image if size < 3 else image.median(min(size, 2 * (min(image.width, image.height) // 2) - 1))
-
-
-def sharpen(image: pyvips.Image, stage: Stage) -> pyvips.Image:
-    """Sharpen and Emboss: always 8 bit, always truncating (D17)."""
-    kernel = stage.params["sharpening_matrix" if stage.firing.name == "Sharpen" else "emboss_matrix"]
-    taps = splat(kernel.numpy().reshape(3, 3), stage.before.sx, stage.before.sy)
-    return (_convolve(image.cast("float") / 255, taps) * 255).cast("uchar")
 
 
 # --- Noise and elastic: the same statistics, not the same pixels. ---
@@ -287,135 +139,7 @@ def dropout(image: pyvips.Image, stage: Stage) -> pyvips.Image:
     if image.bands < bands:
         source = source.bandjoin([source] * (bands - image.bands))
     mixed = source * (1 - share) + share * fills
-    return _cast_like(mixed, image).cast(image.format).copy(interpretation=image.interpretation)
-
-
-# --- Geometry: one affine map between the two grids. ---
-
-
-def _mapped(
-    image: pyvips.Image,
-    linear: np.ndarray,
-    shift: np.ndarray,
-    stage: Stage,
-    *,
-    extend: str = "background",
-    background: Any = 0,
-    interpolate: Any = None,
-) -> pyvips.Image:
-    """full_out = linear @ full_in + shift, carried over to the view's grids.
-
-    Away from full size the interpolation is bicubic: what the full-size one does to single pixels is below the view's
-    resolution, and bilinear would blur the view.
-    """
-    si, so = (np.array([g.sx, g.sy]) for g in (stage.before, stage.after))
-    inner = linear * si[None, :] / so[:, None]
-    offset = (linear @ ((si - 1) / 2) + shift - (so - 1) / 2) / so
-    if interpolate is None or stage.before.s >= 2:
-        interpolate = pyvips.Interpolate.new("bicubic")
-    moved = image.affine(
-        inner.ravel().tolist(),
-        odx=float(offset[0]),
-        ody=float(offset[1]),
-        oarea=[0, 0, stage.after.width, stage.after.height],
-        extend=extend,
-        background=background,
-        interpolate=interpolate,
-    )
-    return tile_cached(moved)
-
-
-def _cropped(image: pyvips.Image, x: float, y: float, stage: Stage, **fill: Any) -> pyvips.Image:
-    """The rectangle whose top left full-size pixel is (x, y); negative where it pads."""
-    return _mapped(image, np.eye(2), np.array([-x, -y], float), stage, **fill)
-
-
-def crop(image: pyvips.Image, stage: Stage) -> pyvips.Image:
-    t = stage.transform
-    x, y = (t.x_min, t.y_min) if stage.firing.name == "Crop" else engine.crop_origin(stage.firing)
-    return _cropped(image, x, y, stage)
-
-
-_GRAVITY = {"west": (0, 1), "north": (1, 0), "east": (2, 1), "south": (1, 2), "centre": (1, 1)}
-_GRAVITY |= {"north-west": (0, 0), "north-east": (2, 0), "south-west": (0, 2), "south-east": (2, 2)}
-
-
-def _gravity(direction: str, stage: Stage) -> tuple[int, int]:
-    """Where libvips' gravity puts the input's top left pixel in the output."""
-    across, down = _GRAVITY[direction]
-    dx = stage.after.full_width - stage.before.full_width
-    dy = stage.after.full_height - stage.before.full_height
-    return (0, int(dx / 2), dx)[across], (0, int(dy / 2), dy)[down]
-
-
-def crop_or_pad(image: pyvips.Image, stage: Stage) -> pyvips.Image:
-    x, y = _gravity(stage.transform.direction, stage)
-    return _cropped(image, -x, -y, stage, background=[255, 255, 255])
-
-
-def pad(image: pyvips.Image, stage: Stage) -> pyvips.Image:
-    t = stage.transform
-    x, y = _gravity(t.position.value, stage)
-    mode = _extend(t.border_mode)
-    if mode not in ("copy", "repeat", "mirror"):
-        return _cropped(image, -x, -y, stage, background=t.value, extend=mode)
-    # An affine map extends by the few pixels that interpolation needs, so the border is made first.
-    mx = math.ceil((stage.after.full_width - stage.before.full_width) / stage.before.sx) + 2
-    my = math.ceil((stage.after.full_height - stage.before.full_height) / stage.before.sy) + 2
-    wide = image.embed(mx, my, image.width + 2 * mx, image.height + 2 * my, extend=mode)
-    b = stage.before
-    grid = Grid(round(wide.width * b.sx), round(wide.height * b.sy), wide.width, wide.height)
-    return _cropped(wide, mx * b.sx - x, my * b.sy - y, replace(stage, before=grid))
-
-
-def _extend(mode: Any) -> str:
-    names = ("black", "copy", "repeat", "mirror", "white", "background")
-    return names[mode] if isinstance(mode, int) else str(mode)
-
-
-def resize(image: pyvips.Image, stage: Stage) -> pyvips.Image:
-    """Straight to the new grid: the full-size resampling kernel is finer than the view's pixels."""
-    before, after = stage.before, stage.after
-    if (image.width, image.height) != (after.width, after.height):
-        image = image.resize(after.width / image.width, vscale=after.height / image.height, kernel="lanczos3")
-    # libvips 8.18: enlarging with any kernel but nearest moves the picture by half an output pixel (D31).
-    moves = stage.transform.interpolation != "nearest"
-    dx = 0.5 / after.sx if moves and after.full_width > before.full_width else 0.0
-    dy = 0.5 / after.sy if moves and after.full_height > before.full_height else 0.0
-    if max(dx, dy) == 0:
-        return image
-    interpolate = pyvips.Interpolate.new("bicubic")
-    area = [0, 0, after.width, after.height]
-    moved = image.affine([1, 0, 0, 1], odx=dx, ody=dy, oarea=area, extend="copy", interpolate=interpolate)
-    return tile_cached(moved)
-
-
-def affine(image: pyvips.Image, stage: Stage) -> pyvips.Image:
-    t, matrix = stage.transform, stage.params["matrix"].params
-    if np.allclose(matrix, np.eye(3), rtol=1e-5, atol=1e-8) and stage.before == stage.after:
-        return image
-    return _mapped(
-        image,
-        matrix[:2, :2],
-        matrix[:2, 2],
-        stage,
-        extend=_extend(t.mode),
-        background=t.cval,
-        interpolate=t.interpolation,
-    )
-
-
-def rotate(image: pyvips.Image, stage: Stage) -> pyvips.Image:
-    """libvips grows the canvas to hold the turned image; its place follows from a header-only run at full size."""
-    t, params = stage.transform, stage.params
-    angle = params["angle"]
-    canvas = pyvips.Image.black(stage.before.full_width, stage.before.full_height).similarity(angle=angle)
-    turn = math.radians(angle)
-    linear = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-    shift = np.array([canvas.xoffset, canvas.yoffset], float)
-    if t.crop_border:
-        shift -= [params["x_min"], params["y_min"]]
-    return _mapped(image, linear, shift, stage, background=t.value, interpolate=t.interpolation)
+    return kernels.cast_like(mixed, image).cast(image.format).copy(interpretation=image.interpretation)
 
 
 RULES: dict[str, Rule] = {
@@ -425,28 +149,28 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("HueSaturationValue", "RandomGamma", "Normalize", "ToDtype", "ToTensor"), unchanged),
     "HEDShift": stain,
     "RandomBrightnessContrast": brightness,
-    "Blur": box_blur,
-    "MotionBlur": kernel_blur,
-    "AdvancedBlur": kernel_blur,
-    "GaussianBlur": gaussian_blur,
-    "MedianBlur": median_blur,
-    "Sharpen": sharpen,
-    "Emboss": sharpen,
+    "Blur": kernels.box_blur,
+    "MotionBlur": kernels.kernel_blur,
+    "AdvancedBlur": kernels.kernel_blur,
+    "GaussianBlur": kernels.gaussian_blur,
+    "MedianBlur": kernels.median_blur,
+    "Sharpen": kernels.sharpen,
+    "Emboss": kernels.sharpen,
     "GaussNoise": noise,
     "ElasticTransform": elastic,
     "CoarseDropout": dropout,
     "GridDropout": dropout,
-    "Crop": crop,
-    "CenterCrop": crop,
-    "RandomCrop": crop,
-    "CropOrPad": crop_or_pad,
-    "PadIfNeeded": pad,
-    "Resize": resize,
-    "RandomScale": resize,
-    "LongestMaxSize": resize,
-    "SmallestMaxSize": resize,
-    "Affine": affine,
-    "Rotate": rotate,
+    "Crop": geometry.crop,
+    "CenterCrop": geometry.crop,
+    "RandomCrop": geometry.crop,
+    "CropOrPad": geometry.crop_or_pad,
+    "PadIfNeeded": geometry.pad,
+    "Resize": geometry.resize,
+    "RandomScale": geometry.resize,
+    "LongestMaxSize": geometry.resize,
+    "SmallestMaxSize": geometry.resize,
+    "Affine": geometry.affine,
+    "Rotate": geometry.rotate,
 }
 """How each transform is carried over to a smaller scale. A test finds every usable transform of the catalogue here."""
 
@@ -474,7 +198,7 @@ TURNING = frozenset({"Rotate", "Affine", "ElasticTransform"})
 
 def magnification(firing: Firing) -> float:
     """How much larger one step makes things, the larger factor of both axes; crops and pads only move the frame."""
-    if RULES.get(firing.name) is resize:
+    if RULES.get(firing.name) is geometry.resize:
         before, after = firing.before, firing.after
         return max(after.width / before.width, after.height / before.height)
     if firing.name == "Affine":

@@ -10,8 +10,8 @@ import pyvips
 
 from augviz import catalog, scale
 from augviz.engine import Drawn, Firing
+from augviz.grids import Grid, Stage
 from augviz.model import Header, Truth
-from augviz.scale import Grid, Stage
 
 HELD_PIXELS = 16_000_000
 """More than this is shrunk as it is made: only extremely long and thin results."""

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import pyvips
 
-from augviz import catalog, engine, saved, scale
-from augviz.scale import Grid
+from augviz import catalog, engine, kernels, saved, scale
+from augviz.grids import Grid, Stage
 
 
 def test_every_usable_transform_has_a_rule() -> None:
@@ -16,7 +16,7 @@ def test_every_usable_transform_has_a_rule() -> None:
 
 def test_a_splatted_kernel_keeps_its_sum_and_its_centre() -> None:
     taps = np.random.default_rng(0).random((31, 31))
-    small = scale.splat(taps, 8.0, 5.0)
+    small = kernels.splat(taps, 8.0, 5.0)
     y, x = np.mgrid[0 : small.shape[0], 0 : small.shape[1]]
     full_y, full_x = np.mgrid[-15:16, -15:16]
 
@@ -26,7 +26,7 @@ def test_a_splatted_kernel_keeps_its_sum_and_its_centre() -> None:
 
 
 def test_an_even_kernel_keeps_its_half_pixel_shift() -> None:
-    small = scale.splat(np.full((1, 4), 0.25), 2.0, 2.0)
+    small = kernels.splat(np.full((1, 4), 0.25), 2.0, 2.0)
     x = np.arange(small.shape[1]) - small.shape[1] // 2
 
     assert (x * small).sum() == pytest.approx(-0.25)  # taps at -2, -1, 0, 1: half a full-size pixel to the left
@@ -61,7 +61,7 @@ def test_stains_by_tables_are_within_one_level_of_the_library() -> None:
     for seed in range(5):
         [firing] = engine.draw(engine.header(image), pipeline, seed).firings
         grid = Grid(2560, 2560, 256, 256)
-        shown = scale.stain(image, scale.Stage(firing, grid, grid, lambda: 0.0, is_final=True)).numpy().astype(int)
+        shown = scale.stain(image, Stage(firing, grid, grid, lambda: 0.0, is_final=True)).numpy().astype(int)
         expected = engine.apply(image, pipeline, seed).array().astype(int)
 
         assert np.abs(shown - expected).max() <= 1
