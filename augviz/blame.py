@@ -10,13 +10,14 @@ import pyvips
 from augviz import engine
 from augviz.context import Context
 from augviz.errors import ImageError
+from augviz.firing import Firing, words
 from augviz.model import Pipeline
 
 WINDOW_PX = 256
 """Side of the window that is forced of each step's result, in its middle."""
 
 
-def blame(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Context) -> engine.Firing | None:
+def blame(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Context) -> Firing | None:
     """Force a window of the image after each step, and release it, telling `context` the step beforehand.
 
     Whoever asked learns the guilty step either from the error that is raised or returned, or, where the process ends,
@@ -36,9 +37,9 @@ def blame(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Context) 
         pyvips.cache_set_max(kept)
 
 
-def _slowest(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Context) -> engine.Firing | None:
+def _slowest(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Context) -> Firing | None:
     firings = engine.draw(engine.header(image), pipeline, seed).firings
-    slowest: tuple[float, engine.Firing] | None = None
+    slowest: tuple[float, Firing] | None = None
     _force(image, ())  # opening and decoding the file is no step's time
     started = time.perf_counter()
     _force(image, ())
@@ -55,7 +56,7 @@ def _slowest(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Contex
     return slowest[1] if slowest else None
 
 
-def _force(image: pyvips.Image, firings: tuple[engine.Firing, ...]) -> None:
+def _force(image: pyvips.Image, firings: tuple[Firing, ...]) -> None:
     result = image
     for firing in firings:
         result = engine.replay(firing, result)
@@ -65,5 +66,5 @@ def _force(image: pyvips.Image, firings: tuple[engine.Firing, ...]) -> None:
         window.copy_memory()
     except pyvips.Error as error:
         if not firings:
-            raise ImageError(f"The pixels could not be read: {engine.words(error)}") from error
-        raise firings[-1].error(engine.words(error)) from error
+            raise ImageError(f"The pixels could not be read: {words(error)}") from error
+        raise firings[-1].error(words(error)) from error

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,55 +17,12 @@ import pyvips
 
 from augviz import catalog
 from augviz.errors import AugvizError, StepError
+from augviz.firing import Firing, Tensor, drawn_values, header, stand_in, words
 from augviz.library import LOCK, A, kept_random_state, quiet, seeded_noise
 from augviz.model import XY, Draw, DrawnLeaf, Group, Header, Item, ParamKind, Pipeline, Step, Value
-from augviz.settings import get_settings
+from augviz.recorder import Recorder, Run
 
-HOLE_LIMIT = 2500
-"""Holes that one draw may chain. libvips releases them recursively: 2500 never crashed, 3000 sometimes did (D2)."""
-
-_NOT_DRAWN = frozenset({"cols", "rows", "interpolation", "fill_value", "mask_fill_value"})
-
-
-def guarded() -> bool:
-    """Whether draws that would end the process are refused."""
-    return bool(get_settings().guard)
-
-
-class Tensor:
-    """Stands for what ToTensor returns. Like the real thing it has no width, so a later step fails in the library's words."""
-
-    def __init__(self, image: pyvips.Image) -> None:
-        self.image = image
-
-
-@dataclass(frozen=True, slots=True)
-class Firing:
-    """One call of a leaf that really happened, with all that is needed to do it again on other pixels.
-
-    Attributes:
-        position: 1-based position of the leaf in the pipeline.
-        transform: the library's object.
-        params: what `apply_with_params` was called with, completed by the library.
-        noise: {"sigma", "mean", "seed" ...} of each noise image the library built for it.
-        before, after: shape of the full-size image around it.
-    """
-
-    position: int
-    step: Step
-    transform: Any
-    params: dict[str, Any]
-    noise: tuple[dict[str, Any], ...]
-    before: Header
-    after: Header
-
-    @property
-    def name(self) -> str:
-        return self.step.transform
-
-    def error(self, reason: object) -> StepError:
-        """The error that names this step."""
-        return StepError(self.name, str(reason), step_id=self.step.id, position=self.position)
+__all__ = ["Applied", "Drawn", "apply", "build_step", "draw", "header", "library_value", "replay"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,27 +52,6 @@ class Applied:
         if not self.tensor:
             return array
         return (array[:, :, None] if array.ndim == 2 else array).transpose(2, 0, 1)
-
-
-@dataclass(slots=True)
-class _Run:
-    """What the recorders of one run share."""
-
-    evaluates: bool
-    firings: list[Firing] = field(default_factory=list)
-    noise: list[dict[str, Any]] = field(default_factory=list)
-    holes: int = 0
-
-
-def header(image: pyvips.Image) -> Header:
-    """Shape of `image`."""
-    return Header(image.width, image.height, image.bands, image.format, image.interpretation)
-
-
-def stand_in(shape: Header) -> pyvips.Image:
-    """A black image of that shape, which costs nothing however large it is."""
-    image = pyvips.Image.black(shape.width, shape.height, bands=shape.bands)
-    return image.cast(shape.format).copy(interpretation=shape.interpretation)
 
 
 def library_value(value: Value, kind: ParamKind) -> Any:
@@ -148,111 +84,7 @@ def build_step(step: Step, position: int) -> Any:
         raise StepError(step.transform, words(error), step_id=step.id, position=position) from error
 
 
-def words(error: BaseException) -> str:
-    """What an exception of the library says, with its class where the message alone says too little."""
-    text = " ".join(str(error).split())
-    if isinstance(error, pyvips.Error):
-        text = " ".join(str(error.detail or error.message).split()) or text
-    return text if len(text) > 20 else f"{type(error).__name__}: {text}".rstrip(": ")
-
-
-class _Recorder:
-    """Notes every firing of one leaf and translates what it raises."""
-
-    def __init__(self, run: _Run, step: Step, position: int, transform: Any) -> None:
-        self.run = run
-        self.step = step
-        self.position = position
-        self.transform = transform
-        self.original = transform.apply_with_params
-        transform.apply_with_params = self.apply_with_params
-        for name in ("get_params", "get_params_dependent_on_targets"):
-            setattr(transform, name, self._translated(getattr(transform, name)))
-
-    def _error(self, reason: str) -> StepError:
-        return StepError(self.step.transform, reason, step_id=self.step.id, position=self.position)
-
-    def _translated(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any) -> Any:
-            try:
-                return method(*args)
-            except Exception as error:
-                raise self._error(words(error)) from error
-
-        return call
-
-    def apply_with_params(self, params: dict[str, Any], **targets: Any) -> dict[str, Any]:
-        image = targets["image"]
-        if guarded() and isinstance(image, pyvips.Image):
-            self._refuse_killers(params, image)
-        try:
-            result = self._apply(params, targets)
-        except AugvizError:
-            raise
-        except Exception as error:
-            raise self._error(words(error)) from error
-        after = result["image"]
-        firing = Firing(
-            self.position,
-            self.step,
-            self.transform,
-            params,
-            tuple(self.run.noise),
-            header(image),
-            header(after.image if isinstance(after, Tensor) else after),
-        )
-        self.run.noise.clear()
-        self.run.firings.append(firing)
-        return result
-
-    def _apply(self, params: dict[str, Any], targets: dict[str, Any]) -> dict[str, Any]:
-        transform = self.transform
-        if isinstance(transform, A.ToTensor):
-            transform.update_params(params, **targets)  # raises the library's error where the image is a tensor already
-            return {"image": Tensor(targets["image"])}
-        if not self.run.evaluates and "holes" in params:
-            return self._one_hole(params, targets)
-        if not self.run.evaluates and by_mean(transform):
-            # The library averages its whole input while it builds; by maximum the shape comes out the same, unread.
-            transform.brightness_by_max = True
-            try:
-                return dict(self.original(params, **targets))
-            finally:
-                transform.brightness_by_max = False
-        return dict(self.original(params, **targets))
-
-    def _one_hole(self, params: dict[str, Any], targets: dict[str, Any]) -> dict[str, Any]:
-        """Building a chain of holes takes time that grows with their square (D43); its shape shows after one."""
-        holes = params["holes"]
-        empty = [(x1, y1, x2, y2) for x1, y1, x2, y2 in holes if x1 == x2 or y1 == y2]  # these raise (D6)
-        params["holes"] = (empty or holes)[:1]
-        try:
-            return dict(self.original(params, **targets))
-        finally:
-            params["holes"] = holes
-
-    def _refuse_killers(self, params: Mapping[str, Any], image: pyvips.Image) -> None:
-        if self.step.transform == "AdvancedBlur" and image.format not in ("float", "double"):
-            kernel = params["kernel"]
-            if kernel.get("scale") == 0:
-                raise self._error(
-                    "the drawn kernel sums to zero, and libvips would divide by it and end the process (D1); "
-                    "keep the upper noise_limit at 1.0 or below."
-                )
-        self.run.holes += len(params.get("holes", ()))
-        if self.run.holes > HOLE_LIMIT:
-            raise self._error(
-                f"this draw has {self.run.holes} holes, and releasing more than {HOLE_LIMIT} of them can end the process "
-                "(D2); use fewer or larger holes."
-            )
-
-
-def by_mean(transform: Any) -> bool:
-    """Whether a library object reads its whole input when it is called."""
-    return isinstance(transform, A.RandomBrightnessContrast) and not transform.brightness_by_max
-
-
-def _build(items: tuple[Item, ...], run: _Run, numbers: Iterator[int], enabled: bool = True) -> list[tuple[Item, Any]]:
+def _build(items: tuple[Item, ...], run: Run, numbers: Iterator[int], enabled: bool = True) -> list[tuple[Item, Any]]:
     """The enabled items with the library's objects, leaves under a recorder; groups left without members are dropped.
 
     Args:
@@ -268,7 +100,7 @@ def _build(items: tuple[Item, ...], run: _Run, numbers: Iterator[int], enabled: 
         position = next(numbers)
         if enabled and item.enabled:
             transform = build_step(item, position)
-            _Recorder(run, item, position, transform)
+            Recorder(run, item, position, transform)
             built.append((item, transform))
     return built
 
@@ -287,7 +119,7 @@ def _build_group(group: Group, members: list[Any]) -> Any:
         raise StepError(group.group, words(error), step_id=group.id) from error
 
 
-def _run(image: pyvips.Image, pipeline: Pipeline, seed: int, run: _Run, *, one_stream: bool) -> Any:
+def _run(image: pyvips.Image, pipeline: Pipeline, seed: int, run: Run, *, one_stream: bool) -> Any:
     """Call the library's objects in order and return what the last one gave, a pyvips image or a `Tensor`."""
     with LOCK, kept_random_state(), quiet(), seeded_noise(run.noise.append):
         items = _build(pipeline.steps, run, itertools.count(1))
@@ -331,43 +163,6 @@ def _leaves(items: tuple[Item, ...], enabled: bool = True) -> Iterator[tuple[Ste
             yield item, enabled and item.enabled
 
 
-def drawn_values(firing: Firing) -> dict[str, Any]:
-    """What a step drew, in JSON types."""
-    values = {name: _plain(value) for name, value in firing.params.items() if name not in _NOT_DRAWN}
-    if firing.noise:
-        values.pop("gauss", None)
-        values["noise"] = [{k: n[k] for k in ("sigma", "mean", "seed")} for n in firing.noise]
-    if firing.name == "RandomCrop":
-        x, y = crop_origin(firing)
-        values |= {"x": x, "y": y}
-    return values
-
-
-def crop_origin(firing: Firing) -> tuple[int, int]:
-    """Left and top of a RandomCrop or CenterCrop in full-size pixels, as the library computes them."""
-    t, before = firing.transform, firing.before
-    if firing.name == "CenterCrop":
-        return (before.width - t.width) // 2, (before.height - t.height) // 2
-    x = int((before.width - t.width + 1) * firing.params["w_start"])
-    y = int((before.height - t.height + 1) * firing.params["h_start"])
-    return max(0, x), max(0, y)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, pyvips.Image):
-        scale = value.get("scale") if value.get_typeof("scale") else 1.0
-        return {"kernel": value.numpy().tolist(), "scale": scale}
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if hasattr(value, "params") and isinstance(value.params, np.ndarray):  # a matrix of skimage.transform
-        return value.params.tolist()
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    return value
-
-
 def draw(source: Header, pipeline: Pipeline, seed: int, *, one_stream: bool = False) -> Drawn:
     """Draw `pipeline` for an image of the shape `source`, reading no pixels: milliseconds whatever the size.
 
@@ -377,7 +172,7 @@ def draw(source: Header, pipeline: Pipeline, seed: int, *, one_stream: bool = Fa
     Raises:
         StepError: a step cannot be built or drawn, or the library would not survive this draw.
     """
-    run = _Run(evaluates=False)
+    run = Run(evaluates=False)
     result = _run(stand_in(source), pipeline, seed, run, one_stream=one_stream)
     tensor = isinstance(result, Tensor)
     return Drawn(_draw_of(source, pipeline, seed, run.firings, tensor), tuple(run.firings))
@@ -385,7 +180,7 @@ def draw(source: Header, pipeline: Pipeline, seed: int, *, one_stream: bool = Fa
 
 def apply(image: pyvips.Image, pipeline: Pipeline, seed: int, *, one_stream: bool = False) -> Applied:
     """The full-size result, lazy, by the library's objects on `image` itself. Arguments and errors as for `draw`."""
-    run = _Run(evaluates=True)
+    run = Run(evaluates=True)
     result = _run(image, pipeline, seed, run, one_stream=one_stream)
     tensor = isinstance(result, Tensor)
     drawn = _draw_of(header(image), pipeline, seed, run.firings, tensor)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from augviz import engine
+from augviz.firing import crop_origin
 from augviz.grids import Grid, Stage
 from augviz.images import tile_cached
 
@@ -53,7 +53,7 @@ def _cropped(image: pyvips.Image, x: float, y: float, stage: Stage, **fill: Any)
 
 def crop(image: pyvips.Image, stage: Stage) -> pyvips.Image:
     t = stage.transform
-    x, y = (t.x_min, t.y_min) if stage.firing.name == "Crop" else engine.crop_origin(stage.firing)
+    x, y = (t.x_min, t.y_min) if stage.firing.name == "Crop" else crop_origin(stage.firing)
     return _cropped(image, x, y, stage)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyvips
 
-from augviz.engine import Firing
+from augviz.firing import Firing
 
 
 @dataclass(frozen=True, slots=True)

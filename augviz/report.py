@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from augviz import engine, scale, view
+from augviz import scale, view
 from augviz.context import Context
 from augviz.engine import Drawn
+from augviz.firing import words
 from augviz.grids import Stage
 from augviz.model import Header
 
@@ -69,7 +70,7 @@ def _forced(image: pyvips.Image, stage: Stage) -> pyvips.Image:
     try:
         return image.copy_memory()
     except pyvips.Error as error:
-        raise stage.firing.error(engine.words(error)) from error
+        raise stage.firing.error(words(error)) from error
 
 
 def _range(image: pyvips.Image) -> tuple[float | None, float | None]:

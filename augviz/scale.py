@@ -12,7 +12,7 @@ import numpy as np
 import pyvips
 
 from augviz import engine, geometry, kernels
-from augviz.engine import Firing
+from augviz.firing import Firing, by_mean, words
 from augviz.grids import Grid, Rule, Stage
 from augviz.images import tile_cached
 
@@ -212,7 +212,7 @@ EXACT_MEAN_PIXELS = 4_000_000
 
 def estimates_mean(firing: Firing) -> bool:
     """Whether a view of this firing is made with an estimated mean."""
-    return engine.by_mean(firing.transform) and firing.before.width * firing.before.height > EXACT_MEAN_PIXELS
+    return by_mean(firing.transform) and firing.before.width * firing.before.height > EXACT_MEAN_PIXELS
 
 
 def scaled(image: pyvips.Image, stage: Stage) -> pyvips.Image:
@@ -227,4 +227,4 @@ def scaled(image: pyvips.Image, stage: Stage) -> pyvips.Image:
     try:
         return RULES[stage.firing.name](image, stage)
     except pyvips.Error as error:
-        raise stage.firing.error(engine.words(error)) from error
+        raise stage.firing.error(words(error)) from error

@@ -12,13 +12,15 @@ import pyvips
 
 from augviz import blame, engine, report, saved, scale, view
 from augviz.context import Context
-from augviz.engine import Drawn, Firing
+from augviz.engine import Drawn
 from augviz.errors import ArgumentError, ImageError
 from augviz.facts import facts_json, info_json
+from augviz.firing import Firing, words
 from augviz.headers import describe as describe_file
 from augviz.images import base, open_image, tile_cached
 from augviz.loading import read_problem
 from augviz.model import Header, InputChoice, Pipeline
+from augviz.recorder import guarded
 from augviz.results import write_result
 from augviz.shown import encode_jpeg, for_show
 
@@ -42,7 +44,7 @@ def _choice(args: Mapping[str, Any]) -> InputChoice:
 def _drawn(shape: Header, args: Mapping[str, Any]) -> Drawn:
     """The draw of a request; the last few are kept, since a picture, its finer version and its report share one."""
     pipeline = _pipeline(args)
-    key = (shape, saved.canonical(pipeline), args["seed"], engine.guarded())
+    key = (shape, saved.canonical(pipeline), args["seed"], guarded())
     if key not in _DRAWS:
         _DRAWS[key] = engine.draw(shape, pipeline, args["seed"])
         while len(_DRAWS) > _DRAWS_KEPT:
@@ -158,7 +160,7 @@ def _explained(args: Mapping[str, Any], context: Context) -> Iterator[None]:
         if (problem := read_problem(error, args["path"])) is not None:
             raise problem from error
         blame.blame(open_image(args["path"], _choice(args)), _pipeline(args), args["seed"], context)
-        raise ImageError(f"The pixels could not be made: {engine.words(error)}") from error
+        raise ImageError(f"The pixels could not be made: {words(error)}") from error
 
 
 def original(args: dict[str, Any], context: Context) -> Result:

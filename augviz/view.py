@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pyvips
 
 from augviz import catalog, scale
-from augviz.engine import Drawn, Firing
+from augviz.engine import Drawn
+from augviz.firing import Firing
 from augviz.grids import Grid, Stage
 from augviz.model import Header, Truth
 
