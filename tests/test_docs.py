@@ -41,3 +41,10 @@ def test_every_module_that_a_document_names_exists(document: Path) -> None:
         names = re.findall(r"`((?:augviz|tests|docs|bench|pages)/[\w./]+\.\w+)`", document.read_text())
 
         assert [name for name in names if not (ROOT / name).exists()] == []
+
+
+def test_the_architecture_names_every_module_of_the_core() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    modules = [path.name for path in (ROOT / "augviz").glob("*.py") if path.name != "__init__.py"]
+
+    assert [name for name in modules if f"`{name}`" not in text] == []
