@@ -134,7 +134,7 @@ def _values(shown: Shown) -> None:
     except AugvizError as error:
         st.error(str(error), icon=":material/error:")
         return
-    st.markdown(clipped_text(report, draw))
+    st.markdown(f":small[{clipped_text(report, draw)}]")
     before, after = st.columns(2)
     with before:
         _chart("Before", report["histogram"]["before"], draw.source)
@@ -158,7 +158,7 @@ def clipped_text(report: Mapping[str, Any], draw: Draw) -> str:
     if low is not None and high is not None:
         sentence = f"The result holds values from **{_value(low)}** to **{_value(high)}**. "
         if low < 0 or high > 255:
-            sentence += ":orange[:material/warning: They leave the range from 0 to 255 that 8 bit can show.] "
+            sentence += ":orange[They leave the range from 0 to 255 that 8 bit can show.] "
     clipped = report["clipped"]["after"]
     if clipped is None:
         dtype = DTYPES.get(draw.result.format, draw.result.format)
@@ -194,7 +194,7 @@ def _chart(title: str, histogram: Mapping[str, Any], header: Header) -> None:
         )
     figure.update_layout(
         title={"text": f"{title}, {DTYPES.get(header.format, header.format)}", "font": {"size": 14}},
-        height=240,
+        height=190,
         margin={"l": 8, "r": 8, "t": 34, "b": 8},
         showlegend=len(counts) > 1,
         legend={"orientation": "h", "y": 1.15, "x": 1, "xanchor": "right"},

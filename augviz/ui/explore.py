@@ -15,13 +15,14 @@ from augviz.ui.state import Scene
 EDITOR_PX = 344
 
 # The one style sheet outside a component. Streamlit's wide layout leaves 80 px on each side, and containers have fixed
-# heights only: the workbench uses the window's whole width, and its cards scroll in the height that the window has.
+# heights only: the workbench fills the window, and its cards and figures scroll inside it, so that the picture never leaves it.
 # Buttons that show an icon only keep their label for screen readers.
 STYLE = """
 <style>
 [data-testid="stMainBlockContainer"] { padding-left: 1.25rem; padding-right: 1.25rem; max-width: none; }
-.st-key-explore-left { position: sticky; top: 0.5rem; align-self: flex-start; }
-.st-key-explore-left > :last-child { flex-basis: calc(100vh - 160px) !important; min-height: 260px; }
+.st-key-explore-left > :last-child { flex-basis: calc(100vh - 168px) !important; min-height: 260px; }
+.st-key-explore-right { min-height: max(560px, calc(100vh - 68px)); }
+.st-key-explore-right > :last-child { flex: 1 1 0; min-height: 150px; overflow: auto; }
 .st-key-explore-editor { padding-right: 6px; height: auto !important; }
 [class*="st-key-explore-step-"][class*="-open"] :is(button, button > div) { justify-content: flex-start; width: 100%; }
 [class*="st-key-explore-card-"] { padding: 0.25rem 0.6rem 0.4rem !important; }
@@ -112,6 +113,7 @@ def _toolbar(seen: Scene) -> None:
         )
         st.space("stretch")
         if now.mode == "Draws":
+            st.caption("Draws", width="content")
             st.session_state["explore.draws"] = now.draws
             st.number_input(
                 "Draws",
@@ -121,7 +123,7 @@ def _toolbar(seen: Scene) -> None:
                 key="explore.draws",
                 on_change=_set_draws,
                 label_visibility="collapsed",
-                width=105,
+                width=120,
             )
         st.session_state["explore.mode"] = now.mode
         st.segmented_control(

@@ -356,17 +356,20 @@ class Viewer {
     this.label();
   }
 
+  // As many columns as make the pictures largest; rows only as high as they need, so that labels stand at their pictures.
   columns(shots) {
-    const { width, height } = shots[0].meta.full || shots[0].meta, count = this.shots.length;
-    const w = this.grid.clientWidth, h = this.grid.clientHeight, chrome = this.layout.startsWith('Steps') ? 46 : 28;
-    let best = 1, most = 0;
+    const sizes = shots.map(shot => shot.meta.full || shot.meta), count = this.shots.length;
+    const width = Math.max(...sizes.map(s => s.width)), height = Math.max(...sizes.map(s => s.height));
+    const w = this.grid.clientWidth - 20, h = this.grid.clientHeight - 20, chrome = this.layout.startsWith('Steps') ? 52 : 32;
+    let best = { columns: 1, scale: 0, row: 0 };
     for (let columns = 1; columns <= count; columns += 1) {
-      const rows = Math.ceil(count / columns);
-      const scale = Math.min((w / columns - 20) / width, (h / rows - chrome - 8) / height);
-      if (scale > most) { most = scale; best = columns; }
+      const rows = Math.ceil(count / columns), row = (h - 8 * (rows - 1)) / rows;
+      const scale = Math.min((w / columns - 16) / width, (row - chrome) / height);
+      if (scale > best.scale) best = { columns, scale, row };
     }
-    this.grid.style.gridTemplateColumns = `repeat(${best}, minmax(0, 1fr))`;
-    this.grid.style.gridAutoRows = `minmax(${chrome + 70}px, 1fr)`;
+    const row = best.scale > 0 ? Math.min(best.row, height * best.scale + chrome) : 120;
+    this.grid.style.gridTemplateColumns = `repeat(${best.columns}, minmax(0, 1fr))`;
+    this.grid.style.gridAutoRows = `${Math.max(100, row)}px`;
   }
 
   label() {
