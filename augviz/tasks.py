@@ -119,7 +119,7 @@ def picture(args: dict[str, Any], context: Context) -> Result:
     with _explained(args, context):
         seen = view.whole(source, drawn, s, args["quality"], firings, _watched(context))
         pixels = _watched(context)(seen.image)
-    shown, mapping = for_show(pixels)
+    shown, mapping = for_show(pixels, low_high=seen.value_range)
     blob = encode_jpeg(shown)
     full = firings[-1].after if firings else shape
     tensor = drawn.draw.tensor and args.get("upto") is None

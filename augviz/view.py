@@ -13,6 +13,7 @@ from augviz.engine import Drawn
 from augviz.firing import Firing
 from augviz.grids import Grid, Stage
 from augviz.model import Header, Truth
+from augviz.shown import value_range
 
 HELD_PIXELS = 16_000_000
 """More than this is shrunk as it is made: only extremely long and thin results."""
@@ -41,12 +42,15 @@ class View:
         scale: full-size result pixels per view pixel, at least 1.
         truth: how true it is.
         reasons: why it is no truer, one sentence each; empty for exact views.
+        value_range: lowest and highest value before the last shrink, whose kernel overshoots at edges; None for 8 and
+            16 bit, which need no range to be shown, and where nothing was worked finer.
     """
 
     image: pyvips.Image
     scale: float
     truth: Truth
     reasons: tuple[str, ...]
+    value_range: tuple[float, float] | None
 
 
 def grids(drawn: Drawn, firings: tuple[Firing, ...], s: float) -> list[Grid]:
@@ -132,9 +136,12 @@ def whole(
     target = _grid(shape, s)
     if (image.width, image.height) != (target.width, target.height) and image.width * image.height <= HELD_PIXELS:
         image = hold(image)
+        known = value_range(image) if image.format not in ("uchar", "ushort") else None
+    else:
+        known = None
     shown = shrunk(image, target.width, target.height)
     truth, reasons = truth_of(drawn, firings, s)
-    return View(shown, s, truth, reasons)
+    return View(shown, s, truth, reasons, known)
 
 
 def shrunk(image: pyvips.Image, width: int, height: int) -> pyvips.Image:

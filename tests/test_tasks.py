@@ -57,6 +57,14 @@ def test_a_picture_is_a_jpeg_that_fits_its_side_and_tells_how_true_it_is() -> No
     assert meta["tensor"] is True
 
 
+def test_the_range_that_a_picture_tells_has_no_ringing_of_its_own_shrink() -> None:
+    to_float = {"transform": "ToDtype", "args": {"dtype": "float", "scale": True}}
+    meta = ask("picture", pipeline={"format": 1, "steps": [to_float]}, side=100, quality="fine", upto=None)
+
+    assert 0.0 <= meta["low"] < 0.1
+    assert 0.9 < meta["high"] <= 1.0
+
+
 def test_the_picture_after_no_step_is_the_source() -> None:
     seen = pyvips.Image.new_from_buffer(blob("picture", pipeline=FLIP, side=512, quality="quick", upto=0), "")
     flipped = pyvips.Image.new_from_buffer(blob("picture", pipeline=FLIP, side=512, quality="quick", upto=1), "")
