@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import pyvips
 from streamlit.testing.v1 import AppTest
 
 from augviz import presets, recipes, saved, sources
-from augviz.model import Group, Pipeline, Step
-from augviz.ui import editor, edits
+from augviz.model import Group, InputChoice, Pipeline, Step
+from augviz.settings import get_settings
+from augviz.ui import edits
+from augviz.ui.page import escaped
 from augviz.ui.state import Explore
 from tests.live import ROOT
 
@@ -22,6 +28,15 @@ SHELL = ROOT / "augviz" / "ui" / "shell.py"
 def app() -> AppTest:
     """A visitor who has just come to Explore."""
     return AppTest.from_file(str(SHELL), default_timeout=60).run()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that the settings allow."""
+    monkeypatch.setenv("AUGVIZ_FOLDERS", str(tmp_path))
+    get_settings.cache_clear()
+    yield tmp_path
+    get_settings.cache_clear()
 
 
 def state(app: AppTest) -> Explore:
@@ -218,13 +233,13 @@ def test_edits_survive_another_image_and_another_page(app: AppTest) -> None:
 def test_normalize_on_whole_numbers_is_said_on_its_card_and_mended(app: AppTest) -> None:
     finding = "Normalize gets values from 0 to 255, but its mean and std are meant for 0 to 1: put ToDtype before it."
 
-    assert any(editor.escaped(finding) in text.value for text in app.markdown)
+    assert any(escaped(finding) in text.value for text in app.markdown)
 
     fix = next(button for button in app.button if button.label == "Add ToDtype")
     fix.click().run()
 
     assert names(app) == ["RandomBrightnessContrast", "Rotate", "ToDtype", "Normalize", "ToTensor"]
-    assert not any(editor.escaped(finding) in text.value for text in app.markdown)
+    assert not any(escaped(finding) in text.value for text in app.markdown)
 
 
 def test_new_draws_take_the_next_seed(app: AppTest) -> None:
@@ -278,6 +293,48 @@ def test_two_visitors_have_their_own_draws() -> None:
     assert viewer_data(one)["draws"][0]["seed"] == 5
     assert viewer_data(two)["draws"][0]["seed"] == 8
     assert viewer_data(one)["session"] != viewer_data(two)["session"]
+
+
+def test_what_the_pipeline_is_fed_is_an_explicit_choice(app: AppTest, folder: Path) -> None:
+    array = np.full((40, 60, 4), 30_000, np.uint16)
+    pyvips.Image.new_from_array(array, interpretation="rgb16").write_to_file(str(folder / "deep_*name*.png"))
+    source = sources.SourceRef("path", str(folder / "deep_*name*.png"))
+    app.session_state["explore"] = replace(state(app), source=source)
+    app.session_state["explore.header"] = True
+    app.run()
+
+    assert any("60 × 40 · RGBA 16 bit" in caption.value for caption in app.caption)
+
+    app.toggle(key="explore.input.as_8_bit").set_value(True).run()
+    app.toggle(key="explore.input.bands").set_value(True).run()
+
+    assert state(app).pipeline.input == InputChoice(bands=3, as_8_bit=True)
+    assert any("60 × 40 · RGB 8 bit" in caption.value for caption in app.caption)
+    assert shown_key(app) == viewer_data(app)["key"] == expected_key(app)
+
+    app.button(key="explore.undo").click().run()
+
+    assert state(app).pipeline.input == InputChoice(as_8_bit=True)
+
+
+def test_an_image_that_is_not_there_any_more_gets_one_sentence(app: AppTest, folder: Path) -> None:
+    app.session_state["explore"] = replace(state(app), source=sources.SourceRef("path", str(folder / "gone.png")))
+    app.run()
+
+    assert not app.exception
+    assert [error.value for error in app.error] == ["gone.png: there is no such file."]
+    assert names(app) == ["RandomBrightnessContrast", "Rotate", "Normalize", "ToTensor"]
+
+
+def test_an_image_that_cannot_be_opened_is_not_taken(app: AppTest, folder: Path) -> None:
+    (folder / "text.png").write_text("no image")
+    app.session_state["explore.image_tabs"] = "Folder"
+    app.session_state["explore.folder"] = str(folder)
+    app.button(key="explore.change_image").click().run()
+    app.button(key=f"explore.file.{folder / 'text.png'}").click().run()
+
+    assert state(app).source == sources.SourceRef("sample", "astronaut")
+    assert not app.exception
 
 
 def _with(app: AppTest, *steps: Step) -> Explore:

@@ -135,4 +135,4 @@ def test_the_probability_is_set_by_its_exact_number() -> None:
 def test_a_step_shows_what_differs_from_the_defaults() -> None:
     app = opened(replace(Step("s1", "Rotate", (("limit", (-20, 20)),)), p=0.3))
 
-    assert "limit ±20 · p 0.3" in [caption.value for caption in app.caption]
+    assert any(caption.value.startswith("limit ±20 · p 0.3") for caption in app.caption)

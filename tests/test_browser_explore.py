@@ -315,6 +315,23 @@ def test_a_deep_link_first_after_a_start_shows_the_page_and_the_navigation(
     assert [link.split("\n")[-1] for link in links] == ["Explore", "Transforms"]
 
 
+def test_below_a_base_path_pictures_and_feed_are_found(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with live_server(tmp_path_factory.mktemp("base"), base_path="lab/augviz") as based:
+        context = browser.new_context()
+        opened, feeds = context.new_page(), []
+        opened.on("websocket", lambda socket: feeds.append(socket.url))
+        opened.set_default_timeout(60_000)
+        opened.goto(based.url)
+        rest(opened)
+        width = opened.locator(RESULT).evaluate("i => i.naturalWidth")
+        context.close()
+
+    assert width > 0
+    assert any("/lab/augviz/augviz/feed/" in url for url in feeds)
+
+
 def test_fifty_quick_edits_never_mix_two_recipes_nor_empty_the_frame(page: Page) -> None:
     page.evaluate(WATCH)
     click(page, "explore-step-rotate-open")

@@ -13,7 +13,7 @@ from augviz import catalog, checks, export
 from augviz.errors import AugvizError
 from augviz.model import DTYPES, Draw, DrawnLeaf, Header
 from augviz.ui import desk, edits, viewer, widgets
-from augviz.ui.editor import escaped
+from augviz.ui.page import escaped
 from augviz.ui.state import Scene, Shown
 from augviz.units import seconds_text
 

@@ -9,6 +9,7 @@ import streamlit as st
 from augviz import catalog, presets
 from augviz.model import Caveat, Draw, Group, ImageFacts, Item, Pipeline, Problem, Step, Value
 from augviz.ui import edits, findings, picker, refresh, state, widgets
+from augviz.ui.page import escaped
 from augviz.ui.scene import announce
 from augviz.ui.state import Scene
 
@@ -318,13 +319,6 @@ def _caveats(caveats: tuple[Caveat, ...]) -> None:
         lines.append(f"{number}{escaped(caveat.text)} {escaped(caveat.workaround)}")
     if lines:
         st.caption("\n\n".join(lines))
-
-
-def escaped(text: str) -> str:
-    """Markdown's signs as they are: argument names have underscores, ranges can look like links."""
-    for sign in "\\_*[]$`~":
-        text = text.replace(sign, f"\\{sign}")
-    return text
 
 
 # Taking values

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
+from typing import Any
 
 import streamlit as st
 
 from augviz.errors import AugvizError
-from augviz.model import DTYPES, Header, ImageFacts
-from augviz.ui import desk, image_dialog
+from augviz.model import DTYPES, Header, ImageFacts, InputChoice
+from augviz.ui import desk, image_dialog, state
+from augviz.ui.page import escaped
 from augviz.ui.state import Scene
 from augviz.units import bytes_text, megapixels_text, size_text
 
@@ -22,15 +25,15 @@ def show(scene: Scene) -> None:
     with st.container(key="explore.image", horizontal=True, vertical_alignment="center", gap="small", wrap=False):
         st.html(_thumb(scene), width=THUMB_PX)
         with st.container(gap=None):
-            st.markdown(f"**{scene.name}**")
+            st.markdown(f"**{escaped(shortened(scene.name))}**")
             st.caption(line(scene.facts) if scene.facts else "This image cannot be opened.")
         if scene.facts:
-            _header(scene.facts)
+            _header(scene, scene.facts)
         if st.button("Change", key="explore.change_image", help="Choose another image"):
             image_dialog.open_dialog()
 
 
-def _header(facts: ImageFacts) -> None:
+def _header(scene: Scene, facts: ImageFacts) -> None:
     popover = st.popover(
         "Header of the image",
         icon=":material/info:",
@@ -44,13 +47,60 @@ def _header(facts: ImageFacts) -> None:
             st.table(header_rows(facts), hide_index=True, hide_header=True, border="horizontal")
             for change in facts.changes:
                 st.caption(change)
+            _input_choice(scene)
+
+
+def _input_choice(scene: Scene) -> None:
+    """What the pipeline is fed if not exactly what the file holds; only what makes a difference for this file."""
+    choice = scene.state.pipeline.input
+    raw = desk.facts_of(scene.state.source, InputChoice())
+    offered = {
+        "upright": ("Turn upright as its EXIF orientation says", raw.orientation != 1, choice.upright),
+        "as_8_bit": ("Convert to 8 bit", raw.header.format != "uchar", choice.as_8_bit),
+        "bands": ("Keep only the first 3 bands", raw.header.bands > 3, choice.bands == 3),
+    }
+    if not any(applies for _, applies, _ in offered.values()) and raw.levels == 1 and raw.pages == 1:
+        return
+    st.markdown("**Fed to the pipeline**", help="Kept with the pipeline and written into the exported Dataset.")
+    for name, (label, applies, value) in offered.items():
+        if applies or value:
+            key = f"explore.input.{name}"
+            st.session_state[key] = value
+            st.toggle(label, key=key, on_change=_choose, args=(name,))
+    if raw.levels > 1:
+        st.session_state["explore.input.level"] = choice.level or 0
+        sizes = [size_text(*size) for size in raw.level_sizes]
+        st.selectbox(
+            "Level of the pyramid",
+            range(raw.levels),
+            format_func=lambda level: f"{level}: {sizes[level]}",
+            key="explore.input.level",
+            on_change=_choose,
+            args=("level",),
+        )
+    if raw.pages > 1:
+        st.session_state["explore.input.page"] = choice.page or 0
+        st.number_input("Page", 0, raw.pages - 1, key="explore.input.page", on_change=_choose, args=("page",))
+
+
+def _choose(name: str) -> None:
+    """Take one part of the input's choice; what the library does anyway is no choice."""
+    value = st.session_state[f"explore.input.{name}"]
+    taken: Any = {"bands": 3 if value else None, "level": value or None, "page": value or None}.get(name, value)
+    pipeline = state.get().pipeline
+    state.edit(replace(pipeline, input=replace(pipeline.input, **{name: taken})))
+
+
+def shortened(name: str, most: int = 26) -> str:
+    """A name in one line: a long one loses its middle, so that its ending stays."""
+    return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-(most // 2) :]}"
 
 
 def _thumb(scene: Scene) -> str:
     try:
         address = desk.thumb_address(scene.state.source, scene.state.pipeline.input)
     except AugvizError:
-        return ""
+        return "<span></span>"
     style = f"width:{THUMB_PX}px;height:{THUMB_PX}px;object-fit:cover;border-radius:4px;display:block"
     return f'<img alt="{escape(scene.name)}, small" src="{escape(address)}" style="{style}">'
 

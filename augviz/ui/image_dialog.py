@@ -14,6 +14,7 @@ from augviz.model import InputChoice
 from augviz.settings import get_settings
 from augviz.sources import Entry, Sample, SourceRef, SyntheticImage
 from augviz.ui import desk, page, state
+from augviz.ui.page import escaped
 from augviz.units import bytes_text, size_text
 
 FOLDER = "explore.folder"
@@ -82,11 +83,11 @@ def _sample(sample: Sample) -> None:
 
 
 def thumb(source: SourceRef, text: str, width: int, height: int) -> str:
-    """An image element of a source; empty where it cannot be found."""
+    """An image element of a source; an empty one where it cannot be found."""
     try:
         address = desk.thumb_address(source, InputChoice())
     except AugvizError:
-        return ""
+        return "<span></span>"
     style = f"width:100%;height:{height}px;object-fit:cover;border-radius:4px;display:block"
     return f'<img loading="lazy" alt="{escape(text)}" src="{escape(address)}" style="{style}">'
 
@@ -195,10 +196,10 @@ def _folder() -> None:
 
 def _entry(entry: Entry) -> None:
     if entry.is_folder:
-        st.button(entry.name, icon=":material/folder:", key=f"explore.folder.{entry.path}", type="tertiary",
+        st.button(escaped(entry.name), icon=":material/folder:", key=f"explore.folder.{entry.path}", type="tertiary",
                   on_click=_go, args=(entry.path,))  # fmt: skip
         return
-    label = f"{entry.name} :gray[:small[{bytes_text(entry.file_bytes)}]]"
+    label = f"{escaped(entry.name)} :gray[:small[{bytes_text(entry.file_bytes)}]]"
     source = SourceRef("path", entry.path)
     _choose_button(label, source, f"explore.file.{entry.path}", icon=":material/image:", type="tertiary")
 

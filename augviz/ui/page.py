@@ -1,4 +1,4 @@
-"""What every page has in common: its title, and the one place where a user reads what could not be done."""
+"""What every page has in common: texts that are no markup, and the place where a user reads what could not be done."""
 
 from __future__ import annotations
 
@@ -17,3 +17,10 @@ def boundary() -> Iterator[None]:
         yield
     except AugvizError as error:
         st.error(str(error), icon=":material/error:")
+
+
+def escaped(text: str) -> str:
+    """Markdown's signs as they are: argument names have underscores, ranges can look like links."""
+    for sign in "\\_*[]$`~":
+        text = text.replace(sign, f"\\{sign}")
+    return text

@@ -107,7 +107,7 @@ def _image(source: SourceRef, pipeline: Pipeline, text: str) -> str:
     try:
         address = desk.picture_address(source, pipeline, THUMB_SEED, side=THUMB_SIDE_PX)
     except AugvizError:
-        return ""
+        return "<span></span>"
     size = f"width:{THUMB_SIDE_PX}px;height:64px;object-fit:contain;margin-right:4px"
     return f'<img loading="lazy" alt="{escape(text)}" src="{escape(address)}" style="{size}">'
 

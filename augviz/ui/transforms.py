@@ -7,7 +7,7 @@ import streamlit as st
 from augviz import catalog
 from augviz.model import REQUIRED, Caveat, ParamSpec, TransformSpec
 from augviz.ui import widgets
-from augviz.ui.editor import escaped
+from augviz.ui.page import escaped
 
 
 def show() -> None:
