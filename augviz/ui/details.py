@@ -48,13 +48,11 @@ def _drawn_values(scene: Scene, shown: Shown) -> None:
     draw = shown.draw
     if shown.failed is not None:
         st.markdown(f":red[:material/error:] {escaped(str(shown.failed))}")
-    if draw is None:
-        return
-    if not draw.leaves:
+    if draw is not None and draw.leaves:
+        with st.container(key="explore.drawn"):
+            st.html(drawn_table(draw, scene))
+    elif shown.failed is None:
         st.caption("No steps: nothing is drawn, the result is the image itself.")
-        return
-    with st.container(key="explore.drawn"):
-        st.html(drawn_table(draw, scene))
 
 
 def drawn_table(draw: Draw, scene: Scene) -> str:

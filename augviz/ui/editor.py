@@ -7,10 +7,8 @@ from dataclasses import replace
 import streamlit as st
 
 from augviz import catalog, presets
-from augviz.model import Caveat, Draw, Group, ImageFacts, Item, Pipeline, Problem, Step, Value
-from augviz.ui import edits, findings, picker, refresh, state, widgets
-from augviz.ui.page import escaped
-from augviz.ui.scene import announce
+from augviz.model import Draw, Group, ImageFacts, Item, Pipeline, Step
+from augviz.ui import controls, edits, findings, picker, state
 from augviz.ui.state import Scene
 
 MAX_DEPTH = 2
@@ -90,34 +88,13 @@ def _card(item: Item, scene: Scene, draw: Draw | None, depth: int) -> None:
     with st.container(border=True, gap=None, key=f"explore.card.{item.id}"):
         _card_head(item, scene, depth)
         if scene.state.opened == item.id:
-            _controls(item.id, scene.facts, draw)
+            controls.show(item.id, scene.facts, draw)
         else:
-            st.caption(summary(item))
+            st.caption(controls.summary(item))
             for finding in findings.of(item, scene.state.pipeline, scene.facts, draw):
-                _finding(finding, item.id)
+                controls.finding_line(finding, item.id)
         if isinstance(item, Group):
             _members(item, scene, draw, depth)
-
-
-@st.fragment(key=refresh.CONTROLS)
-def _controls(item_id: str, facts: ImageFacts | None, draw: Draw | None) -> None:
-    """What an open card shows below its head, from the newest state: it can run again without the page."""
-    scene = Scene(state.get(), facts)
-    item = _as_entered(edits.find(scene.state.pipeline, item_id), scene)
-    with st.container(gap="xsmall"):
-        spec = catalog.group(item.group) if isinstance(item, Group) else catalog.transform(item.transform)
-        st.caption(f"{summary(item)}  \n{escaped(spec.help)}")
-        if isinstance(item, Group):
-            _group_controls(item)
-            _caveats(catalog.group(item.group).caveats)
-        else:
-            _step_controls(item, scene, draw)
-
-
-def _as_entered(item: Item, scene: Scene) -> Item:
-    """The item, with the arguments that were entered last even if they were refused."""
-    refused = scene.state.refused
-    return refused.step if refused and refused.step.id == item.id else item
 
 
 def _card_head(item: Item, scene: Scene, depth: int) -> None:
@@ -199,62 +176,6 @@ def _open(item_id: str) -> None:
     state.change(opened=None if state.get().opened == item_id else item_id)
 
 
-def summary(item: Item) -> str:
-    """One line: what differs from the library's defaults, and the probability."""
-    if isinstance(item, Group):
-        group = catalog.group(item.group)
-        parts = [f"{len(item.steps)} step{'' if len(item.steps) == 1 else 's'}"]
-        parts += [f"n {item.n if item.n is not None else 1}"] if group.has_n else []
-        parts += ["without replacement"] if item.replace is False else []
-        default_p = group.default_p
-    else:
-        changed = catalog.changed_args(item)
-        parts = [f"{name} {widgets.value_text(value)}" for name, value in changed.items()] or ["defaults"]
-        default_p = catalog.transform(item.transform).default_p
-    p = default_p if item.p is None else item.p
-    return " · ".join([*parts, f"p {widgets.number_text(float(p))}"]).replace("_", "\\_")
-
-
-# What an open card shows
-
-
-def _step_controls(step: Step, scene: Scene, draw: Draw | None) -> None:
-    refused = scene.state.refused
-    if refused and refused.step.id == step.id:
-        _refused(refused.problems, findings.facts_before(step, scene.facts, draw))
-    else:
-        for finding in findings.of(step, scene.state.pipeline, scene.facts, draw):
-            _finding(finding, step.id)
-    spec = catalog.transform(step.transform)
-    values = catalog.resolved_args(step)
-    seen = findings.facts_before(step, scene.facts, draw)
-    for param in spec.params:
-        value = values.get(param.name, param.initial)
-        key = f"explore.step.{step.id}.{param.name}"
-        widgets.show(widgets.Field(param, value, key, seen, _taker(step.id, param.name, seen)))
-    p = spec.default_p if step.p is None else step.p
-    widgets.probability(f"explore.step.{step.id}.p", p, _probability_taker(step.id, seen))
-    _caveats(spec.caveats)
-
-
-def _group_controls(group: Group) -> None:
-    spec = catalog.group(group.group)
-    key = f"explore.step.{group.id}"
-    if spec.has_n:
-        st.session_state[f"{key}.n"] = group.n if group.n is not None else 1
-        st.number_input("n :gray[:small[steps]]", 1, 99, key=f"{key}.n", on_change=_set_n, args=(group.id,))
-        st.session_state[f"{key}.replace"] = group.replace is not False
-        st.toggle(
-            "replace",
-            key=f"{key}.replace",
-            help="Whether the same step can be chosen more than once.",
-            on_change=_set_replace,
-            args=(group.id,),
-        )
-    p = spec.default_p if group.p is None else group.p
-    widgets.probability(f"{key}.p", p, _probability_taker(group.id))
-
-
 def _members(group: Group, scene: Scene, draw: Draw | None, depth: int) -> None:
     """The cards of a group's members; below the last level that the editor shows, their names in one line."""
     if depth >= MAX_DEPTH:
@@ -265,132 +186,3 @@ def _members(group: Group, scene: Scene, draw: Draw | None, depth: int) -> None:
     most = catalog.group(group.group).max_steps
     if most is None or len(group.steps) < most:
         picker.button(scene, group.id)
-
-
-def _finding(finding: findings.Finding, item_id: str) -> None:
-    st.markdown(f":orange[:material/warning: :small[{escaped(finding.message)}]]")
-    if finding.fixed is not None:
-        st.button(
-            finding.fix_label,
-            key=f"explore.step.{item_id}.fix.{abs(hash(finding.message))}",
-            icon=":material/build:",
-            type="secondary",
-            on_click=_take,
-            args=(finding.fixed,),
-        )
-
-
-def _refused(problems: tuple[Problem, ...], facts: ImageFacts | None) -> None:
-    """Why the entered arguments were not taken, and the two ways on."""
-    for problem in problems:
-        st.markdown(
-            f":red[:material/block: :small[{escaped(problem.message)} The picture shows the last values that work.]]"
-        )
-    with st.container(horizontal=True, gap="small"):
-        if any(problem.fix for problem in problems):
-            st.button("Fix", key="explore.refused.fix", icon=":material/build:", on_click=_fix_refused, args=(facts,))
-        st.button("Keep the last values", key="explore.refused.drop", on_click=_drop_refused)
-
-
-def _take(pipeline: Pipeline) -> None:
-    """Take the pipeline in which a finding is mended."""
-    state.edit(pipeline)
-    refresh.whole_page()
-
-
-def _drop_refused() -> None:
-    """Forget the refused arguments."""
-    state.change(refused=None)
-    refresh.whole_page()
-
-
-def _fix_refused(facts: ImageFacts | None) -> None:
-    """Take the refused arguments with the catalogue's fixes."""
-    refused = state.get().refused
-    if refused is not None:
-        _offer(catalog.mended(refused.step, facts), facts)
-
-
-def _caveats(caveats: tuple[Caveat, ...]) -> None:
-    """All of them in one element: each element costs the browser a few milliseconds at every change."""
-    lines = []
-    for caveat in caveats:
-        number = f":gray-badge[{caveat.defect}] " if caveat.defect else ""
-        lines.append(f"{number}{escaped(caveat.text)} {escaped(caveat.workaround)}")
-    if lines:
-        st.caption("\n\n".join(lines))
-
-
-# Taking values
-
-
-def _current(step_id: str) -> Step:
-    """The step as last entered, refused or not."""
-    now = state.get()
-    if now.refused and now.refused.step.id == step_id:
-        return now.refused.step
-    step = edits.find(now.pipeline, step_id)
-    assert isinstance(step, Step)
-    return step
-
-
-def _offer(step: Step, facts: ImageFacts | None) -> None:
-    """Give a step's new arguments to the model, which takes them only if nothing is wrong with them."""
-    before = state.get()
-    state.take_step(step, catalog.problems(step, facts), edits.put(before.pipeline, step))
-    announce()
-    if _stays_in_card(before, state.get(), step):
-        refresh.picture_and_controls()
-    refresh.whole_page()
-
-
-def _stays_in_card(before: state.Explore, after: state.Explore, step: Step) -> bool:
-    """Whether a step's new arguments leave the rest of the page as it is: the other cards, undo and redo."""
-    spec = catalog.transform(step.transform)
-    if spec.changes_size or spec.family == "Format":  # the steps behind it get another image
-        return False
-    if before.refused or after.refused or edits.find(before.pipeline, step.id) == step:
-        return False
-    same_p = edits.find(before.pipeline, step.id).p == step.p
-    return same_p and bool(before.past) and not before.future
-
-
-def _taker(step_id: str, name: str, facts: ImageFacts | None) -> widgets.Take:
-    def take(value: Value) -> None:
-        step = _current(step_id)
-        param = catalog.transform(step.transform).param(name)
-        plain = widgets.is_default(param, value)
-        _offer(step.without_args(name) if plain else step.with_args(**{name: value}), facts)
-
-    return take
-
-
-def _probability_taker(item_id: str, facts: ImageFacts | None = None) -> widgets.Take:
-    def take(value: Value) -> None:
-        now = state.get()
-        item = now.refused.step if now.refused and now.refused.step.id == item_id else edits.find(now.pipeline, item_id)
-        assert isinstance(value, int | float)
-        changed = replace(item, p=float(value))
-        if isinstance(changed, Step):
-            _offer(changed, facts)
-        else:
-            state.edit(edits.put(now.pipeline, changed))
-            refresh.whole_page()
-
-    return take
-
-
-def _set_n(group_id: str) -> None:
-    group = edits.find(state.get().pipeline, group_id)
-    n = st.session_state[f"explore.step.{group_id}.n"]
-    if isinstance(group, Group) and n is not None:
-        state.edit(edits.put(state.get().pipeline, replace(group, n=int(n))))
-        refresh.whole_page()
-
-
-def _set_replace(group_id: str) -> None:
-    group = edits.find(state.get().pipeline, group_id)
-    chosen = None if st.session_state[f"explore.step.{group_id}.replace"] else False
-    if isinstance(group, Group):
-        state.edit(edits.put(state.get().pipeline, replace(group, replace=chosen)))
-        refresh.whole_page()
