@@ -18,8 +18,11 @@ from augviz.shown import value_range
 HELD_PIXELS = 16_000_000
 """More than this is shrunk as it is made: only extremely long and thin results."""
 
-CHEAP_MS_PER_MEGAPIXEL = 15.0
-"""Chains that cost less than this are worked three times finer than the view, others twice (quality "fine")."""
+FINE_COST_MS = 250.0
+"""CPU milliseconds that a fine view may take, by the catalogue's costs, for being finer than twice the view."""
+
+LEAST_COST_MS_PER_MEGAPIXEL = 25.0
+"""What reading, shrinking and encoding take, whatever the steps."""
 
 Base = Callable[[int, int], pyvips.Image]
 """Gives the pipeline's input at exactly (width, height)."""
@@ -70,18 +73,20 @@ def _grid(shape: Header, s: float) -> Grid:
     return Grid(shape.width, shape.height, max(1, round(shape.width / s)), max(1, round(shape.height / s)))
 
 
-def supersampling(quality: str, firings: tuple[Firing, ...]) -> int:
-    """How many times finer than the view a quality works before it shrinks.
+def working_scale(drawn: Drawn, firings: tuple[Firing, ...], s: float, quality: str) -> float:
+    """The scale at which a view of scale `s` is worked before it is shrunk.
 
-    "quick" is 1. "fine" is 2, or 3 where that is cheap, and with Sharpen, whose clipping happens between the view's
-    pixels: at 2 some chains with it stay below the limit of "to scale".
+    "quick" works at `s` itself. "fine" works twice as fine, three times with Sharpen, whose clipping happens between the
+    view's pixels, and finer still as far as `FINE_COST_MS` goes: a small view is simply worked at full size.
     """
     if quality == "quick":
-        return 1
-    costs = [catalog.transform(f.name).cost_ms_per_megapixel for f in firings]
-    known = [cost for cost in costs if cost is not None]
-    cheap = len(known) == len(costs) and sum(known) <= CHEAP_MS_PER_MEGAPIXEL
-    return 3 if cheap or any(f.name == "Sharpen" for f in firings) else 2
+        return s
+    known = [catalog.transform(f.name).cost_ms_per_megapixel for f in firings]
+    cost = max(LEAST_COST_MS_PER_MEGAPIXEL, sum(ms for ms in known if ms is not None))
+    megapixels = max(grid.width * grid.height for grid in grids(drawn, firings, s)) / 1e6
+    affordable = math.floor(math.sqrt(FINE_COST_MS / (cost * megapixels)))
+    least = 3 if any(f.name == "Sharpen" for f in firings) else 2
+    return max(1.0, s / max(least, affordable))
 
 
 def default_scale(source: Header, max_side: int) -> float:
@@ -125,12 +130,12 @@ def whole(
     Args:
         base: the pipeline's input.
         s: full-size result pixels per view pixel, at least 1.
-        quality: "quick" or "fine"; see `supersampling`.
+        quality: "quick" or "fine"; see `working_scale`.
         firings: a prefix of the draw's firings, for the picture after some step; all of them by default.
         hold: how pixels are made.
     """
     firings = drawn.firings if firings is None else firings
-    working = max(1.0, s / supersampling(quality, firings))
+    working = working_scale(drawn, firings, s, quality)
     image = replayed(base, drawn, firings, working, is_final=working == s)
     shape = firings[-1].after if firings else drawn.draw.source
     target = _grid(shape, s)
