@@ -49,7 +49,7 @@ _WINDOWS_WORDS = {
 }
 
 
-class WorkerBug(RuntimeError):  # noqa: N818 - no error of the family, and its name says so
+class WorkerBug(RuntimeError):
     """A worker function failed in a way that nobody foresaw; the message is its traceback. Not for users."""
 
 
