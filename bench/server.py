@@ -10,8 +10,9 @@ import streamlit as st
 
 import augviz.ui.explore
 import augviz.ui.transforms  # noqa: F401
+from augviz.ui import feed
 from augviz.web import lifespan, routes
 
-app = st.App(Path(__file__).with_name("visit.py"), routes=routes(), lifespan=lifespan)
+app = st.App(Path(__file__).with_name("visit.py"), routes=[*routes(), *feed.routes()], lifespan=lifespan)
 gc.collect()
 gc.freeze()
