@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from augviz.errors import AugvizError, StepError
 from augviz.firing import Firing, Tensor, drawn_values, header, stand_in, words
 from augviz.library import LOCK, A, kept_random_state, quiet, seeded_noise
 from augviz.model import XY, Draw, DrawnLeaf, Group, Header, Item, ParamKind, Pipeline, Step, Value
-from augviz.recorder import Recorder, Run
+from augviz.recorder import Recorder, Run, guarded
 
 __all__ = ["Applied", "Drawn", "apply", "build_step", "draw", "header", "library_value", "replay"]
 
@@ -119,6 +120,18 @@ def _build_group(group: Group, members: list[Any]) -> Any:
         raise StepError(group.group, words(error), step_id=group.id) from error
 
 
+def _call(image: Any, item: Item, built: Any, seed: int) -> Any:
+    """What an item's object makes of `image` under its own stream."""
+    random.seed(f"{seed}:{item.id}")
+    try:
+        return built(image=image)["image"]
+    except AugvizError:
+        raise
+    except Exception as error:  # a group's own failure; leaves translate theirs
+        name = item.group if isinstance(item, Group) else item.transform
+        raise StepError(name, words(error), step_id=item.id) from error
+
+
 def _run(image: pyvips.Image, pipeline: Pipeline, seed: int, run: Run, *, one_stream: bool) -> Any:
     """Call the library's objects in order and return what the last one gave, a pyvips image or a `Tensor`."""
     with LOCK, kept_random_state(), quiet(), seeded_noise(run.noise.append):
@@ -127,15 +140,44 @@ def _run(image: pyvips.Image, pipeline: Pipeline, seed: int, run: Run, *, one_st
             random.seed(seed)
             return A.Compose([built for _, built in items])(image=image)["image"]
         for item, built in items:
-            random.seed(f"{seed}:{item.id}")
-            try:
-                image = built(image=image)["image"]
-            except AugvizError:
-                raise
-            except Exception as error:  # a group's own failure; leaves translate theirs
-                name = item.group if isinstance(item, Group) else item.transform
-                raise StepError(name, words(error), step_id=item.id) from error
+            image = _call(image, item, built, seed)
         return image
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one top-level item drew."""
+
+    firings: tuple[Firing, ...]
+    tensor: bool
+    holes: int
+
+
+_PARTS: OrderedDict[tuple[object, ...], _Part] = OrderedDict()
+_PARTS_KEPT = 512
+
+
+def _part(shape: Header, tensor: bool, item: Item, first: int, holes: int, seed: int) -> _Part:
+    """The draw of one item. It depends on nothing else, so an unchanged item of a changed pipeline is not drawn again.
+
+    Args:
+        shape, tensor: what the item gets.
+        first: position of its first leaf.
+        holes: those that the steps before it have chained already.
+    """
+    key = (shape, tensor, repr(item), first, holes, seed, guarded())  # repr: as an argument, 1 is not 1.0
+    with LOCK, kept_random_state(), quiet():
+        if key not in _PARTS:
+            run = Run(evaluates=False, holes=holes)
+            result: Any = Tensor(stand_in(shape)) if tensor else stand_in(shape)
+            with seeded_noise(run.noise.append):
+                for one, built in _build((item,), run, itertools.count(first)):
+                    result = _call(result, one, built, seed)
+            _PARTS[key] = _Part(tuple(run.firings), isinstance(result, Tensor), run.holes)
+            while len(_PARTS) > _PARTS_KEPT:
+                _PARTS.popitem(last=False)
+        _PARTS.move_to_end(key)
+        return _PARTS[key]
 
 
 def _draw_of(source: Header, pipeline: Pipeline, seed: int, firings: list[Firing], tensor: bool) -> Draw:
@@ -172,10 +214,19 @@ def draw(source: Header, pipeline: Pipeline, seed: int, *, one_stream: bool = Fa
     Raises:
         StepError: a step cannot be built or drawn, or the library would not survive this draw.
     """
-    run = Run(evaluates=False)
-    result = _run(stand_in(source), pipeline, seed, run, one_stream=one_stream)
-    tensor = isinstance(result, Tensor)
-    return Drawn(_draw_of(source, pipeline, seed, run.firings, tensor), tuple(run.firings))
+    if one_stream:
+        run = Run(evaluates=False)
+        result = _run(stand_in(source), pipeline, seed, run, one_stream=True)
+        return Drawn(_draw_of(source, pipeline, seed, run.firings, isinstance(result, Tensor)), tuple(run.firings))
+    firings: list[Firing] = []
+    shape, part, first = source, _Part((), False, 0), 1
+    for item in pipeline.steps:
+        if item.enabled:
+            part = _part(shape, part.tensor, item, first, part.holes, seed)
+            firings += part.firings
+            shape = firings[-1].after if firings else source
+        first += sum(1 for _ in _leaves((item,)))
+    return Drawn(_draw_of(source, pipeline, seed, firings, part.tensor), tuple(firings))
 
 
 def apply(image: pyvips.Image, pipeline: Pipeline, seed: int, *, one_stream: bool = False) -> Applied:

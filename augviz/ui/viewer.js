@@ -2,7 +2,7 @@
 // a quick one at once, a finer one when nothing has changed for a moment. What is on the screen (picture, strip) is
 // replaced as a whole, and only when the new picture is decoded; every part carries the key of the recipe it shows.
 
-const SETTLE_MS = 60;
+const SETTLE_MS = 30;
 const BUSY_AFTER_MS = 250;
 const QUICK_SIDE = 512;
 const FINE_SIDE = 1024;
