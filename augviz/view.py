@@ -21,6 +21,9 @@ HELD_PIXELS = 16_000_000
 FINE_COST_MS = 250.0
 """CPU milliseconds that a fine view may take, by the catalogue's costs, for being finer than twice the view."""
 
+COSTLY_MS_PER_MEGAPIXEL = 80.0
+"""From here on a fine view of 1024 pixels would not come within half a second of a change, on two cores."""
+
 LEAST_COST_MS_PER_MEGAPIXEL = 25.0
 """What reading, shrinking and encoding take, whatever the steps."""
 
@@ -76,8 +79,9 @@ def _grid(shape: Header, s: float) -> Grid:
 def working_scale(drawn: Drawn, firings: tuple[Firing, ...], s: float, quality: str) -> float:
     """The scale at which a view of scale `s` is worked before it is shrunk.
 
-    "quick" works at `s` itself. "fine" works twice as fine, three times with Sharpen, whose clipping happens between the
-    view's pixels, and finer still as far as `FINE_COST_MS` goes: a small view is simply worked at full size.
+    "quick" works at `s` itself. "fine" works twice as fine: a little less for costly chains, three times with Sharpen,
+    whose clipping happens between the view's pixels, and finer still as far as `FINE_COST_MS` goes, so that a small view
+    is simply worked at full size.
     """
     if quality == "quick":
         return s
@@ -85,7 +89,7 @@ def working_scale(drawn: Drawn, firings: tuple[Firing, ...], s: float, quality: 
     cost = max(LEAST_COST_MS_PER_MEGAPIXEL, sum(ms for ms in known if ms is not None))
     megapixels = max(grid.width * grid.height for grid in grids(drawn, firings, s)) / 1e6
     affordable = math.floor(math.sqrt(FINE_COST_MS / (cost * megapixels)))
-    least = 3 if any(f.name == "Sharpen" for f in firings) else 2
+    least = 3 if any(f.name == "Sharpen" for f in firings) else 2 if cost <= COSTLY_MS_PER_MEGAPIXEL else 1.75
     return max(1.0, s / max(least, affordable))
 
 
