@@ -30,7 +30,10 @@ TUTORIAL: list[dict[str, Any]] = [
     {"transform": "Normalize", "args": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}},
     {"transform": "ToTensor"},
 ]
-BLUR: list[dict[str, Any]] = [{"transform": "Blur", "p": 1.0}, {"transform": "Rotate", "args": {"limit": [20, 20]}, "p": 1.0}]
+BLUR: list[dict[str, Any]] = [
+    {"transform": "Blur", "p": 1.0},
+    {"transform": "Rotate", "args": {"limit": [20, 20]}, "p": 1.0},
+]
 
 
 @pytest.fixture(scope="module")
@@ -530,7 +533,16 @@ def test_a_terminated_command_leaves_nothing_behind(tmp_path: Path) -> None:
     pyvips.Image.black(6000, 6000, bands=3).pngsave(str(tmp_path / "large.png"))
     path, folder = pipeline(tmp_path, {"transform": "ElasticTransform", "p": 1}), tmp_path / "results"
     folder.mkdir()
-    command = [sys.executable, "-m", "augviz", "apply", str(tmp_path / "large.png"), path, "-o", str(folder / "out.npy")]
+    command = [
+        sys.executable,
+        "-m",
+        "augviz",
+        "apply",
+        str(tmp_path / "large.png"),
+        path,
+        "-o",
+        str(folder / "out.npy"),
+    ]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 60
     while not any(folder.iterdir()):

@@ -53,7 +53,9 @@ def test_every_golden_file_belongs_to_a_preset() -> None:
 
 
 def test_arguments_at_their_defaults_are_left_out() -> None:
-    assert lines(step("Rotate", 0.5, limit=90, value=255, interpolation="bilinear", crop_border=False)) == ["A.Rotate(),"]
+    assert lines(step("Rotate", 0.5, limit=90, value=255, interpolation="bilinear", crop_border=False)) == [
+        "A.Rotate(),"
+    ]
 
 
 def test_a_range_that_is_the_default_number_is_left_out() -> None:
@@ -106,11 +108,17 @@ def test_floats_are_written_so_that_they_round_trip() -> None:
 
 
 def test_p_is_written_where_it_differs_from_the_class_default() -> None:
-    assert lines(step("NoOp", 0.5), step("Blur", 1), step("ToTensor", 1.0)) == ["A.NoOp(),", "A.Blur(p=1),", "A.ToTensor(),"]
+    assert lines(step("NoOp", 0.5), step("Blur", 1), step("ToTensor", 1.0)) == [
+        "A.NoOp(),",
+        "A.Blur(p=1),",
+        "A.ToTensor(),",
+    ]
 
 
 def test_always_apply_is_written_where_it_differs() -> None:
-    written = lines(step("Blur", always_apply=False), step("Blur", always_apply=True), step("ToTensor", always_apply=False))
+    written = lines(
+        step("Blur", always_apply=False), step("Blur", always_apply=True), step("ToTensor", always_apply=False)
+    )
 
     assert written == ["A.Blur(),", "A.Blur(always_apply=True),", "A.ToTensor(always_apply=False),"]
 
@@ -138,7 +146,9 @@ def test_groups_are_nested_with_their_arguments() -> None:
 
 
 def test_one_or_other_names_both() -> None:
-    assert lines(Group("o", "OneOrOther", (step("Flip"), step("Blur")))) == ["A.OneOrOther(first=A.Flip(), second=A.Blur()),"]
+    assert lines(Group("o", "OneOrOther", (step("Flip"), step("Blur")))) == [
+        "A.OneOrOther(first=A.Flip(), second=A.Blur()),"
+    ]
 
 
 def test_one_or_other_with_one_left_is_a_list() -> None:

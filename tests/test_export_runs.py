@@ -84,7 +84,11 @@ def differences(
     for number in compared:
         words, wanted = folder / f"{number}.txt", expected[number]
         made = None if words.exists() else np.load(folder / f"{number}.npy")
-        if made is None or made.dtype != wanted.dtype or not np.array_equal(made, wanted, equal_nan=wanted.dtype.kind == "f"):
+        if (
+            made is None
+            or made.dtype != wanted.dtype
+            or not np.array_equal(made, wanted, equal_nan=wanted.dtype.kind == "f")
+        ):
             what = words.read_text() if made is None else f"{made.dtype} {made.shape}"
             found.append(f"seed {cases[number][1]}: {what}: {saved.dumps(cases[number][0], None)}")
     return found
@@ -169,7 +173,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, images_of_class in pictures.items():
         (root / name).mkdir()
         for number, pixels in enumerate((*images_of_class, *images_of_class[:1], *images_of_class[:1])):
-            io.imsave(root / name / f"{number}.png", pixels[: 250 - 20 * number, : 300 - 10 * number], check_contrast=False)
+            io.imsave(
+                root / name / f"{number}.png", pixels[: 250 - 20 * number, : 300 - 10 * number], check_contrast=False
+            )
     return root
 
 
@@ -227,7 +233,9 @@ def test_the_dataset_refuses_images_with_other_bands_in_a_sentence(folder: Path,
     module = tmp_path / "train.py"
     module.write_text(dataset(Pipeline((Step("a", "HEDShift"),))))
 
-    result = subprocess.run([sys.executable, str(module), str(grey.parent)], capture_output=True, text=True, timeout=240)
+    result = subprocess.run(
+        [sys.executable, str(module), str(grey.parent)], capture_output=True, text=True, timeout=240
+    )
 
     assert "a.png: the image must have 3 bands, got 1" in result.stderr
 
