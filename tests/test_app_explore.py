@@ -337,6 +337,30 @@ def test_an_image_that_cannot_be_opened_is_not_taken(app: AppTest, folder: Path)
     assert not app.exception
 
 
+def test_another_image_is_fed_plainly_where_it_lacks_the_chosen_page(app: AppTest) -> None:
+    now = state(app)
+    app.session_state["explore"] = replace(now, pipeline=replace(now.pipeline, input=InputChoice(page=3)))
+    app.run()
+    app.button(key="explore.change_image").click().run()
+    app.button(key="explore.sample.coffee").click().run()
+
+    assert [error.value for error in app.error] == []
+    assert state(app).source.name == "coffee"
+    assert state(app).pipeline == now.pipeline
+
+
+def test_another_image_is_fed_as_chosen_where_it_can_be(app: AppTest) -> None:
+    now = state(app)
+    chosen = InputChoice(bands=1)
+    app.session_state["explore"] = replace(now, pipeline=replace(now.pipeline, input=chosen))
+    app.run()
+    app.button(key="explore.change_image").click().run()
+    app.button(key="explore.sample.coffee").click().run()
+
+    assert state(app).source.name == "coffee"
+    assert state(app).pipeline.input == chosen
+
+
 def _with(app: AppTest, *steps: Step) -> Explore:
     """The visitor's state with another pipeline."""
     return replace(state(app), pipeline=Pipeline(steps))

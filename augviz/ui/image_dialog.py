@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from augviz import jobs, sources
-from augviz.errors import AugvizError
+from augviz.errors import AugvizError, ImageError
 from augviz.model import InputChoice
 from augviz.settings import get_settings
 from augviz.sources import Entry, Sample, SourceRef, SyntheticImage
@@ -42,9 +43,18 @@ def open_dialog() -> None:
 
 
 def choose(source: SourceRef) -> None:
-    """Look at another image; the pipeline stays as it is. Raises ImageError if the image cannot be opened."""
+    """Look at another image; the steps stay as they are. Raises ImageError if the image cannot be opened.
+
+    A page, level or number of bands that the pipeline is fed stays too, unless this image does not have it.
+    """
     desk.facts_of(source, InputChoice())
-    state.change(source=source)
+    pipeline = state.get().pipeline
+    try:
+        desk.facts_of(source, pipeline.input)
+    except ImageError:
+        state.edit(replace(pipeline, input=InputChoice()), source=source)
+    else:
+        state.change(source=source)
 
 
 def _choose_button(label: str, source: SourceRef, key: str, **options: Any) -> None:
