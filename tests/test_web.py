@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,7 @@ from augviz.errors import Cancelled, WorkerCrashed
 from augviz.recipes import recipe_of, register
 from augviz.web import MAX_SIDE, MIN_SIDE, routes
 from augviz.workers import Answer, Pool
-from tests.live import Reply, asking, fetch, serving
-
-
-def until(holds: Callable[[], object], seconds: float = 60) -> None:
-    """Wait for something that another process does."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
+from tests.live import Reply, asking, fetch, serving, until
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +28,10 @@ from augviz.errors import (
 )
 from augviz.jobs import Job, find_job, start_job
 from augviz.workers import Pool, WorkerBug
+from tests.live import until
 
 TASKS = "tests.worker_tasks"
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def until(holds: Callable[[], object], seconds: float = 60) -> None:
-    """Wait for something that another process does."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")

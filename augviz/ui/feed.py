@@ -51,10 +51,8 @@ async def _listen(socket: WebSocket) -> None:
     await socket.accept()
     sending = asyncio.ensure_future(_send(socket, listener[1]))
     try:
-        while True:
-            await socket.receive_text()  # nothing is expected: this ends when the browser goes away
-    except WebSocketDisconnect:
-        pass
+        while (await socket.receive())["type"] != "websocket.disconnect":
+            pass  # nothing is expected
     finally:
         sending.cancel()
         with _lock:
@@ -66,5 +64,6 @@ async def _listen(socket: WebSocket) -> None:
 
 
 async def _send(socket: WebSocket, queue: asyncio.Queue[str]) -> None:
-    while True:
-        await socket.send_text(await queue.get())
+    with contextlib.suppress(WebSocketDisconnect):  # `_listen` notices as well
+        while True:
+            await socket.send_text(await queue.get())

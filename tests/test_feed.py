@@ -1,0 +1,61 @@
+"""The feed tells a visitor's picture what to show, and nobody else's."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+
+import pytest
+from websockets.sync.client import connect
+
+from augviz.ui import feed
+from tests.live import serving, until
+
+SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving(feed.routes("lab")) as url:
+        yield url.replace("http", "ws") + "/lab/augviz/feed/"
+
+
+def test_data_reaches_every_picture_of_its_session_and_no_other(address: str) -> None:
+    with connect(address + "mine") as one, connect(address + "yours") as other:
+        assert feed.publish("mine", {"key": "1"})
+        assert feed.publish("yours", {"key": "2"})
+
+        assert json.loads(one.recv(SECONDS)) == {"key": "1"}
+        assert json.loads(other.recv(SECONDS)) == {"key": "2"}
+
+
+def test_nobody_listens_to_a_session_whose_picture_has_gone(address: str) -> None:
+    assert not feed.publish("gone", {})
+
+    with connect(address + "gone"):
+        assert feed.publish("gone", {})
+
+    until(lambda: not feed.publish("gone", {}))
+
+
+@pytest.mark.parametrize("message", ["text", b"bytes"])
+def test_what_a_browser_sends_is_ignored(address: str, message: str | bytes) -> None:
+    with connect(address + "talks") as socket:
+        socket.send(message)
+        socket.send(message)
+        feed.publish("talks", {"key": "3"})
+
+        assert json.loads(socket.recv(SECONDS)) == {"key": "3"}
+        assert feed.publish("talks", {"key": "4"})
+        assert json.loads(socket.recv(SECONDS)) == {"key": "4"}
+
+
+def test_a_session_has_a_bounded_number_of_pictures(address: str) -> None:
+    with contextlib.ExitStack() as opened:
+        sockets = [opened.enter_context(connect(address + "many")) for _ in range(feed.MAX_LISTENERS + 1)]
+        feed.publish("many", {"key": "5"})
+
+        assert [json.loads(socket.recv(SECONDS)) for socket in sockets[1:]] == [{"key": "5"}] * feed.MAX_LISTENERS
+        with pytest.raises(TimeoutError):
+            sockets[0].recv(0.1)
