@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
 import shutil
+import stat
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -174,8 +177,12 @@ def estimated_bytes(kind: str, side: int) -> int:
 
 
 def check_room(kind: str, side: int, settings: Settings | None = None) -> None:
-    """Raises ImageError unless the cache's quota and the disk have room for another synthetic image."""
+    """Raises ImageError unless the cache's quota and the disk have room for another synthetic image.
+
+    What jobs that were ended have left behind is removed first.
+    """
     settings = settings or get_settings()
+    _remove_leftovers(settings)
     needed = estimated_bytes(kind, side)
     used = cache_bytes(settings)
     if used + needed > settings.cache_quota_bytes:
@@ -193,10 +200,30 @@ def check_room(kind: str, side: int, settings: Settings | None = None) -> None:
         )
 
 
+def _remove_leftovers(settings: Settings) -> None:
+    """Unfinished synthetic images that nothing has written to for longer than a job may take.
+
+    A process that is killed, or whose server ends, cannot remove the file that it was writing.
+    """
+    oldest = time.time() - settings.job_seconds
+    for path in (settings.cache_folder / "synthetic").glob(".*.tif"):  # as `results.written_whole` names them
+        with contextlib.suppress(OSError):  # it has just been finished or removed, or is somebody else's
+            if path.stat().st_mtime < oldest:
+                path.unlink()
+
+
 def cache_bytes(settings: Settings | None = None) -> int:
     """What the files in the cache folder take together."""
-    folder = (settings or get_settings()).cache_folder
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return sum(_file_bytes(path) for path in (settings or get_settings()).cache_folder.rglob("*"))
+
+
+def _file_bytes(path: Path) -> int:
+    """Size of a file; 0 for anything else, and for one that was there a moment ago: a job may just have renamed it."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
 def resolve(ref: SourceRef, settings: Settings | None = None) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from augviz.errors import ImageError
 from augviz.headers import describe
+from augviz.results import written_whole
 from augviz.settings import Settings, load
 from augviz.sources import (
     SYNTHETIC_KINDS,
@@ -180,6 +182,29 @@ def test_a_synthetic_image_resolves_once_it_is_made(settings: Settings) -> None:
 def test_other_synthetic_images_are_refused(name: str, settings: Settings) -> None:
     with pytest.raises(ImageError, match=r"synthetic image"):
         resolve(SourceRef("synthetic", name), settings)
+
+
+def test_a_file_that_goes_away_while_the_cache_is_counted_takes_nothing(settings: Settings) -> None:
+    (settings.cache_folder / "synthetic").mkdir(parents=True)
+    (settings.cache_folder / "synthetic" / "there").write_bytes(b"x" * 11)
+    (settings.cache_folder / "gone").symlink_to(settings.cache_folder / "nowhere")
+
+    assert cache_bytes(settings) == 11
+
+
+def test_what_an_ended_job_left_behind_is_removed_and_what_is_being_written_is_not(settings: Settings) -> None:
+    image = synthetic_image("tissue", 4096, settings)
+    image.path.parent.mkdir(parents=True)
+    with written_whole(image.path) as part:
+        old = part.with_name(part.name.replace("tissue", "aerial"))
+        for path in (old, part, image.path):
+            path.write_bytes(b"x" * 10)
+        for path in (old, image.path):
+            os.utime(path, (0, 0))
+        check_room("tissue", 1024, settings)
+        left = sorted(image.path.parent.iterdir())
+
+    assert left == sorted([part, image.path])
 
 
 def test_the_quota_counts_what_is_in_the_cache(settings: Settings) -> None:
