@@ -19,7 +19,7 @@ import pytest
 import pyvips
 from skimage import data, io
 
-from augviz import engine, images, saved
+from augviz import cli, engine, images, results, saved
 from augviz.library import A
 
 ROOT = Path(__file__).parent.parent
@@ -488,7 +488,7 @@ def test_a_step_that_takes_too_long_is_named(tmp_path: Path) -> None:
     pyvips.Image.black(6000, 6000, bands=3).pngsave(str(tmp_path / "large.png"))
     path = pipeline(tmp_path, {"transform": "NoOp"}, {"transform": "ElasticTransform", "p": 1})
 
-    words = failure("apply", tmp_path / "large.png", path, "-o", tmp_path / "out.npy", AUGVIZ_JOB_SECONDS="2")
+    words = failure("apply", tmp_path / "large.png", path, "-o", tmp_path / "out.npy", AUGVIZ_JOB_SECONDS="5")
 
     assert "step 2, ElasticTransform: " in words
     assert "limit" in words
@@ -563,6 +563,10 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     result = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
     assert result.stderr == ""
+
+
+def test_the_endings_of_outputs_are_those_that_can_be_written() -> None:
+    assert cli.OUTPUT_SUFFIXES == results.SUFFIXES
 
 
 def test_help_names_every_command() -> None:

@@ -76,12 +76,10 @@ def test_a_crop_out_of_a_huge_image_asks_only_for_its_own_pixels() -> None:
         asked.append((width, height))
         return huge
 
-    before = pyvips.voperation.cache_get_size()
     seen = view.whole(base, drawn_for(huge, TURN, CROP), 1.0, "fine")
 
-    assert seen.image.copy_memory().avg() >= 0
     assert asked == [(60_000, 60_000)]
-    assert pyvips.voperation.cache_get_size() >= before
+    assert seen.image.numpy().shape == (64, 64, 3)  # made in full it would take 10.8 GB and minutes
 
 
 def test_noise_and_elastic_are_labelled_statistical_and_say_which_step() -> None:
