@@ -18,7 +18,7 @@ from augviz.facts import facts_json, info_json
 from augviz.firing import Firing, words
 from augviz.headers import describe as describe_file
 from augviz.images import base, open_image, tile_cached
-from augviz.loading import read_problem
+from augviz.loading import read_problem, reading
 from augviz.model import Header, InputChoice, Pipeline
 from augviz.recorder import guarded
 from augviz.results import write_result
@@ -168,15 +168,18 @@ def original(args: dict[str, Any], context: Context) -> Result:
     shape, source = _source(args)
     s = view.default_scale(shape, args["side"])
     pixels = source(max(1, round(shape.width / s)), max(1, round(shape.height / s)))
-    shown, mapping = for_show(pixels)
+    with reading(args["path"]):  # a base that is too large to be held is still to be read
+        shown, mapping = for_show(pixels)
+        blob = encode_jpeg(shown)
     meta = {"width": shown.width, "height": shown.height, "scale": s, "mapping": mapping.get("mapping", "")}
-    return meta, encode_jpeg(shown)
+    return meta, blob
 
 
 def steps_report(args: dict[str, Any], context: Context) -> Result:
     """{path, input, pipeline, seed} -> what each step did to the pixels and how long it took, at preview scale."""
     shape, source = _source(args)
-    return report.report(source, _drawn(shape, args), context)
+    with _explained(args, context):
+        return report.report(source, _drawn(shape, args), context)
 
 
 def preview_file(args: dict[str, Any], context: Context) -> Result:

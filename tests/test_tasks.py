@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import pyvips
 
-from augviz import engine, presets, saved
+from augviz import engine, images, presets, saved
 from augviz.context import Context
 from augviz.errors import ArgumentError, ImageError, StepError
 from augviz.tasks import TASKS
@@ -136,6 +136,18 @@ def test_a_file_cut_short_is_blamed_on_the_file(tmp_path: Path) -> None:
 
     with pytest.raises(ImageError, match="cut"):
         ask("picture", path=str(cut), pipeline=FLIP, side=256, quality="quick")
+
+
+@pytest.mark.parametrize("function", ["original", "report", "picture"])
+def test_a_cut_file_too_large_to_be_held_is_blamed_on_the_file(
+    function: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(Path(samples.path()).read_bytes()[:300_000])
+    monkeypatch.setattr(images, "HELD_BYTES", 0)
+
+    with pytest.raises(ImageError, match=r"cut\.png: the file is damaged, cut short"):
+        ask(function, path=str(cut), pipeline=FLIP, side=256, quality="quick")
 
 
 def test_blame_names_the_slowest_step() -> None:
