@@ -49,9 +49,6 @@ A = _import_library()
 LOCK = threading.RLock()
 """Held while anything is drawn: the library draws from the process-wide `random`, and `seeded_noise` patches pyvips."""
 
-VERSION = "0.1.2"
-"""The version that the catalogue describes; the package itself reports that of the library it was forked from (D40)."""
-
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:

@@ -77,9 +77,9 @@ def picture_question(key: str, recipe: Recipe, side: int, quality: str, upto: in
     return Question(("picture", key, side, quality, upto), "picture", args, blames=True)
 
 
-def report_question(key: str, recipe: Recipe, side: int) -> Question:
-    """The question for the figures of every step, worked at `side` pixels."""
-    return Question(("report", key, side), "report", {**recipe.args(), "side": side}, blames=True)
+def report_question(key: str, recipe: Recipe) -> Question:
+    """The question for the figures of every step."""
+    return Question(("report", key), "report", recipe.args(), blames=True)
 
 
 def thumb_question(recipe: Recipe, side: int) -> Question:
@@ -103,7 +103,7 @@ async def _picture(request: Request, answers: Answers) -> Response:
 
 async def _report(request: Request, answers: Answers) -> Response:
     key, recipe = _recipe(request)
-    answer = await _answer(request, answers, report_question(key, recipe, _side(request, 1024)))
+    answer = await _answer(request, answers, report_question(key, recipe))
     headers = {"Cache-Control": _KEEP, "X-Augviz-Key": key}
     return Response(_json(answer.value), media_type="application/json", headers=headers)
 

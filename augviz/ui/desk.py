@@ -15,9 +15,6 @@ from augviz.model import Draw, DrawnLeaf, Header, ImageFacts, InputChoice, Pipel
 from augviz.recipes import Recipe
 from augviz.sources import SourceRef
 
-REPORT_SIDE_PX = 1024
-"""As the component asks for it, so that both are one computation."""
-
 
 def recipe(source: SourceRef, pipeline: Pipeline, seed: int) -> Recipe:
     """What a picture is made from. Raises ImageError if the image cannot be found."""
@@ -43,7 +40,7 @@ def draw_of(asked: Recipe) -> Draw:
 
 def report_of(key: str, asked: Recipe) -> Mapping[str, Any]:
     """What each step did to the pixels at preview scale: seconds, value ranges, histograms. Makes pixels."""
-    return _ask(web.report_question(key, asked, REPORT_SIDE_PX))
+    return _ask(web.report_question(key, asked))
 
 
 def _ask(question: Question) -> dict[str, Any]:
