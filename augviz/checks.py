@@ -208,7 +208,10 @@ def lengths(*names: str) -> Any:
                 continue
             bands = facts.header.bands
             fixed = (*value[:bands], *value[-1:] * (bands - len(value)))
-            message = f"{name} must have 1 or {bands} numbers (the image's bands), got {len(value)}."
+            allowed = "1 number" if bands == 1 else f"1 or {bands} numbers"
+            message = (
+                f"{name} must have {allowed} (the image has {bands} band{'' if bands == 1 else 's'}), got {len(value)}."
+            )
             return Problem(message, ((name, fixed),) if value else ())
         return None
 

@@ -454,6 +454,14 @@ def test_an_invalid_combination_is_named_and_mended(
     assert catalog.problems(catalog.mended(step, facts()), facts()) == ()
 
 
+def test_one_band_needs_one_number() -> None:
+    step = Step("a", "Normalize", (("mean", (0.5, 0.4, 0.3)), ("std", 1)))
+    (problem,) = catalog.problems(step, facts(bands=1))
+
+    assert problem.message == "Normalize: mean must have 1 number (the image has 1 band), got 3."
+    assert problem.fix == (("mean", (0.5,)),)
+
+
 def test_rotate_with_crop_border_is_stopped_where_the_library_raises() -> None:
     step = Step("a", "Rotate", (("crop_border", True),))
 
