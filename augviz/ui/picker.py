@@ -8,7 +8,7 @@ import streamlit as st
 
 from augviz import catalog
 from augviz.errors import AugvizError
-from augviz.model import GroupSpec, Pipeline, Step, TransformSpec
+from augviz.model import GroupSpec, Item, Pipeline, Step, TransformSpec
 from augviz.sources import SourceRef
 from augviz.ui import desk, edits, state
 from augviz.ui.state import Scene
@@ -117,16 +117,16 @@ def add(name: str, scene: Scene, group_id: str | None) -> None:
     pipeline = state.get().pipeline
     if name in catalog.GROUPS:
         group = edits.new_group(pipeline, name)
-        state.edit(edits.insert(pipeline, group, group_id), opened=group.id)
+        state.edit(_inserted(pipeline, group, group_id), opened=group.id)
         return
     step = edits.new_step(pipeline, name, scene.facts)
     state.edit(_inserted(pipeline, step, group_id), opened=step.id)
 
 
-def _inserted(pipeline: Pipeline, step: Step, group_id: str | None) -> Pipeline:
-    """The pipeline with the step at its end, but before a ToTensor that ends it: nothing can follow that."""
-    widened = edits.insert(pipeline, step, group_id)
+def _inserted(pipeline: Pipeline, item: Item, group_id: str | None) -> Pipeline:
+    """The pipeline with the item at its end, but before a ToTensor that ends it: nothing can follow that."""
+    widened = edits.insert(pipeline, item, group_id)
     last = pipeline.steps[-1] if pipeline.steps else None
     if group_id is None and isinstance(last, Step) and last.transform == "ToTensor":
-        return edits.move(widened, step.id, -1)
+        return edits.move(widened, item.id, -1)
     return widened
