@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from augviz import catalog
-from augviz.model import REQUIRED, Caveat, ParamSpec, TransformSpec
-from augviz.ui import widgets
+from augviz.errors import AugvizError
+from augviz.model import REQUIRED, Caveat, ImageFacts, ParamSpec, TransformSpec
+from augviz.ui import desk, picker, state, widgets
 from augviz.ui.page import escaped
+from augviz.ui.state import Scene
+
+EXPLORE = Path(__file__).resolve().parents[2] / "pages" / "explore.py"
 
 
 def show() -> None:
@@ -78,7 +84,11 @@ def row(spec: TransformSpec) -> dict[str, object]:
 
 
 def _details(spec: TransformSpec) -> None:
-    st.subheader(spec.name)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(spec.name, width="content")
+        if not spec.unusable and st.button("Add to pipeline", key="transforms.add", icon=":material/add:"):
+            picker.add(spec.name, Scene(state.get(), _facts()), None)
+            st.switch_page(EXPLORE)
     st.markdown(spec.help)
     if spec.unusable:
         st.error(spec.unusable, icon=":material/block:")
@@ -88,6 +98,15 @@ def _details(spec: TransformSpec) -> None:
         st.caption("It has no parameters but p.")
     st.caption(f"p is {spec.default_p:g} if it is not given.")
     caveats(spec.caveats)
+
+
+def _facts() -> ImageFacts | None:
+    """The facts of the image that Explore shows, for arguments that depend on it; None where it cannot be opened."""
+    now = state.get()
+    try:
+        return desk.facts_of(now.source, now.pipeline.input)
+    except AugvizError:
+        return None
 
 
 def param_row(param: ParamSpec) -> dict[str, str]:
