@@ -77,7 +77,7 @@ def _group_controls(group: Group) -> None:
     key = f"explore.step.{group.id}"
     if spec.has_n:
         st.session_state[f"{key}.n"] = group.n if group.n is not None else 1
-        st.number_input("n :gray[:small[steps]]", 1, 99, key=f"{key}.n", on_change=_set_n, args=(group.id,))
+        st.number_input("n :gray[:small[steps]]", 1, 99, value=None, key=f"{key}.n", on_change=_set_n, args=(group.id,))
         st.session_state[f"{key}.replace"] = group.replace is not False
         st.toggle(
             "replace",

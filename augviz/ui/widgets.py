@@ -173,7 +173,7 @@ def _step(field: Field, whole: bool) -> float | int:
 
 
 def number(field: Field, key: str, value: float | int, on_change: Callable[[], None], **options: Any) -> None:
-    """A number with its exact entry, of the parameter's type, bounds and step."""
+    """A number with its exact entry, of the parameter's type, bounds and step; a cleared one comes back as it was."""
     whole = options.pop("whole", _is_int(field.spec))
     cast = int if whole else float
     low, high = _bounds(field, value)
@@ -181,6 +181,7 @@ def number(field: Field, key: str, value: float | int, on_change: Callable[[], N
     st.number_input(
         min_value=None if low is None else cast(low),
         max_value=None if high is None else cast(high),
+        value=None,  # of a cleared entry; Streamlit would take the least value
         step=_step(field, whole),
         format="%d" if whole else "%.6g",
         key=key,
@@ -441,6 +442,7 @@ def probability(key: str, value: float, take: Take, name: str = "p") -> None:
             f"{name}, exactly",
             0.0,
             1.0,
+            value=None,
             step=0.05,
             key=exact,
             label_visibility="collapsed",
