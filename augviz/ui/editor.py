@@ -77,7 +77,8 @@ def _presets() -> None:
 
 
 def take_preset(pipeline: Pipeline) -> None:
-    """Replace the steps by a preset's; what the pipeline is fed stays."""
+    """Replace the steps by a preset's; what the pipeline is fed stays. The list closes, so that the picture can be seen."""
+    st.session_state["explore.presets"] = False
     state.edit(replace(pipeline, input=state.get().pipeline.input), opened=None)
 
 
