@@ -364,3 +364,35 @@ def test_another_image_is_fed_as_chosen_where_it_can_be(app: AppTest) -> None:
 def _with(app: AppTest, *steps: Step) -> Explore:
     """The visitor's state with another pipeline."""
     return replace(state(app), pipeline=Pipeline(steps))
+
+
+def test_a_step_that_no_argument_mends_says_why_and_can_be_switched_off(app: AppTest) -> None:
+    app.session_state["explore"] = replace(state(app), source=sources.SourceRef("sample", "coins"), version=9)
+    app.run()
+    reason = "RandomBrightnessContrast: needs at least 3 bands in an 8-bit image, the image has 1."
+
+    assert viewer_data(app)["reason"] == reason
+    assert any(escaped(reason) in text.value for text in app.markdown)
+
+    next(button for button in app.button if button.label == "Switch off").click().run()
+
+    assert not step(app, "brightness").enabled
+    assert "reason" not in viewer_data(app)
+
+
+def test_a_group_is_added_before_the_tensor_that_ends_the_pipeline(app: AppTest) -> None:
+    app.button(key="explore.add").click().run()
+    app.button(key="explore.picker.add.OneOf").click().run()
+
+    assert names(app)[-2:] == ["OneOf", "ToTensor"]
+
+
+def test_a_cleared_number_changes_nothing(app: AppTest) -> None:
+    app.button(key="explore.step.rotate.open").click().run()
+    app.number_input(key="explore.step.rotate.limit.low").set_value(None).run()
+    app.number_input(key="explore.seed").set_value(None).run()
+
+    assert not app.exception
+    assert step(app, "rotate").args == ()
+    assert app.number_input(key="explore.step.rotate.limit.low").value == -90
+    assert app.number_input(key="explore.seed").value == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwrig
 
 from tests import chromium
 from tests.live import LiveServer, live_server
+from tests.samples import rgb
 
 pytestmark = pytest.mark.browser
 
@@ -56,8 +58,14 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with live_server(tmp_path_factory.mktemp("explore")) as running:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the server allows."""
+    return tmp_path_factory.mktemp("images")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[LiveServer]:
+    with live_server(tmp_path_factory.mktemp("explore"), AUGVIZ_FOLDERS=str(folder)) as running:
         yield running
 
 
@@ -170,6 +178,62 @@ def test_the_arrow_keys_draw_the_curtain(page: Page) -> None:
     page.keyboard.press("Home")
 
     expect(handle).to_have_attribute("aria-valuenow", "0")
+
+
+def test_a_shortcut_draws_the_curtain_and_takes_it_away(page: Page) -> None:
+    page.keyboard.press("Alt+KeyC")
+
+    expect(page.locator(".viewer .handle")).to_have_count(1)
+
+    rest(page)
+    page.keyboard.press("Alt+KeyC")
+
+    expect(page.locator(".viewer figure.after")).to_have_count(1)
+    expect(page.locator(".viewer .handle")).to_have_count(0)
+
+
+@pytest.mark.parametrize("mode", ["Curtain", "Draws", "Steps"])
+def test_the_toolbar_fits_a_window_of_1280_pixels_and_moves_nothing(page: Page, mode: str) -> None:
+    top = page.locator(".viewer .frame").evaluate("e => e.getBoundingClientRect().top")
+    page.locator(".st-key-explore-mode").get_by_text(mode, exact=True).click()
+    page.locator(f".viewer {'.handle' if mode == 'Curtain' else '.tile'}").first.wait_for()
+    rest(page)
+    toolbar = page.locator(".st-key-explore-toolbar")
+
+    assert toolbar.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
+    assert toolbar.evaluate("e => getComputedStyle(e).overflowY") == "visible"
+    assert page.locator(".viewer .frame").evaluate("e => e.getBoundingClientRect().top") == top
+
+
+def test_beside_an_image_that_is_cut_short_stands_no_picture_of_another(page: Page, folder: Path) -> None:
+    whole: bytes = rgb(512, 512).jpegsave_buffer(Q=95)
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    click(page, "explore-change_image")
+    page.get_by_role("tab", name="Folder").click()
+    page.locator(".st-key-explore-path input").fill(str(folder / "cut.jpg"))
+    page.locator(".st-key-explore-path input").press("Enter")
+    click(page, "explore-open_path")
+    expect(page.locator(".viewer .failure")).to_contain_text("cut.jpg")
+    rest(page)
+
+    expect(page.locator(".viewer figure.before img")).to_have_count(0)
+    expect(page.locator(".viewer figure.before figcaption")).to_have_text("Original")
+
+
+def test_a_transform_is_added_from_its_page(page: Page) -> None:
+    page.get_by_role("link", name="Transforms").click()
+    page.locator(".st-key-transforms-words input").fill("divides by zero")
+    table = page.get_by_test_id("stDataFrame")
+    page.wait_for_function(  # one row is left, below the head
+        "() => document.querySelector('[data-testid=stDataFrame]').getBoundingClientRect().height < 120"
+    )
+    box = table.locator("canvas").first.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 15, box["y"] + 45)
+    click(page, "transforms-add")
+    rest(page)
+
+    expect(page.locator(".st-key-explore-step-s1-open")).to_contain_text("AdvancedBlur")
 
 
 def test_a_draw_that_is_clicked_becomes_the_selected_one(page: Page) -> None:

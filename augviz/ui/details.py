@@ -47,7 +47,8 @@ def show(scene: Scene, shown: Shown) -> None:
 def _drawn_values(scene: Scene, shown: Shown) -> None:
     draw = shown.draw
     if shown.failed is not None:
-        st.markdown(f":red[:material/error:] {escaped(str(shown.failed))}")
+        said = str(shown.failed)
+        st.markdown(f":red[:material/error:] {escaped('S' + said[1:] if said.startswith('step ') else said)}")
     if draw is not None and draw.leaves:
         with st.container(key="explore.drawn"):
             st.html(drawn_table(draw, scene))

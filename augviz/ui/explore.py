@@ -16,6 +16,7 @@ EDITOR_PX = 344
 
 # The one style sheet outside a component. Streamlit's wide layout leaves 80 px on each side, and containers have fixed
 # heights only: the workbench fills the window, and its cards and figures scroll inside it, so that the picture never leaves it.
+# Rows that do not wrap would get scroll bars for a pixel or two of shadow.
 # Buttons that show an icon only keep their label for screen readers.
 STYLE = """
 <style>
@@ -23,6 +24,8 @@ STYLE = """
 .st-key-explore-left > :last-child { flex-basis: calc(100vh - 168px) !important; min-height: 260px; }
 .st-key-explore-right { min-height: max(560px, calc(100vh - 68px)); }
 .st-key-explore-right > :last-child { flex: 1 1 0; min-height: 150px; overflow: auto; }
+.st-key-explore-toolbar, .st-key-explore-left [data-testid="stHorizontalBlock"] { overflow: visible; }
+.st-key-explore-image [data-testid="stCaptionContainer"] p { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .st-key-explore-editor { padding-right: 6px; height: auto !important; }
 [class*="st-key-explore-step-"][class*="-open"] :is(button, button > div) { justify-content: flex-start; width: 100%; }
 [class*="st-key-explore-card-"] { padding: 0.25rem 0.6rem 0.4rem !important; }
@@ -77,7 +80,7 @@ def _page() -> None:
 def _picture() -> None:
     now, _ = scene.current()
     if now.facts is not None:
-        viewer.show(now, scene.shown(now), on_pick=_picked, on_open=_opened)
+        viewer.show(now, scene.shown(now), on_pick=_picked, on_open=_opened, on_mode=_curtain)
 
 
 @st.fragment(key=refresh.DETAILS)
@@ -90,13 +93,14 @@ def _details() -> None:
 def _toolbar(seen: Scene) -> None:
     """The seed, new draws, how the picture is looked at, and how many draws."""
     now = seen.state
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False, key="explore.toolbar"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", wrap=False, key="explore.toolbar"):
         st.caption("Seed", width="content")
         st.session_state["explore.seed"] = now.seed
         st.number_input(
             "Seed",
             0,
             2**31 - 1,
+            value=None,
             step=1,
             key="explore.seed",
             on_change=_set_seed,
@@ -119,6 +123,7 @@ def _toolbar(seen: Scene) -> None:
                 "Draws",
                 1,
                 state.MAX_DRAWS,
+                value=None,
                 step=1,
                 key="explore.draws",
                 on_change=_set_draws,
@@ -155,9 +160,19 @@ def _set_draws() -> None:
 
 
 def _set_mode() -> None:
+    _look(st.session_state["explore.mode"])
+
+
+def _look(mode: str) -> None:
     """Look at the draw in another way. The one picked among the draws is then the one that is looked at."""
-    now, mode = state.get(), st.session_state["explore.mode"]
-    state.change(mode=mode, seed=now.shown_seed, picked=0)
+    state.change(mode=mode, seed=state.get().shown_seed, picked=0)
+
+
+def _curtain() -> None:
+    mode = st.session_state[viewer.KEY].get("mode")
+    if mode in state.MODES:
+        _look(mode)
+        refresh.whole_page()
 
 
 def _picked() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from augviz import catalog
-from augviz.model import Draw, DrawnLeaf, Group, ImageFacts, Item, Pipeline, Step
+from augviz.model import Draw, DrawnLeaf, Group, ImageFacts, Item, Pipeline, Problem, Step
 from augviz.ui import edits
 
 STATISTICS_LIMIT = 2.0
@@ -38,11 +38,15 @@ def of(item: Item, pipeline: Pipeline, facts: ImageFacts | None, draw: Draw | No
         return _of_group(item)
     leaf = leaf_of(item, draw)
     seen = facts_before(item, facts, draw)
-    found = [
-        Finding(problem.message, edits.put(pipeline, item.with_args(**dict(problem.fix))) if problem.fix else None)
-        for problem in catalog.problems(item, seen)
-    ]
+    found = [_of_problem(problem, item, pipeline) for problem in catalog.problems(item, seen)]
     return (*found, *_of_normalize(item, pipeline, leaf))
+
+
+def _of_problem(problem: Problem, step: Step, pipeline: Pipeline) -> Finding:
+    """A problem with its mended arguments; what no argument can mend is mended by doing without the step."""
+    if problem.fix:
+        return Finding(problem.message, edits.put(pipeline, step.with_args(**dict(problem.fix))))
+    return Finding(problem.message, edits.put(pipeline, replace(step, enabled=False)), "Switch off")
 
 
 def _of_group(group: Group) -> tuple[Finding, ...]:

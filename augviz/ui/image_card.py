@@ -22,8 +22,8 @@ _COLOURS = {1: "grey", 2: "grey and alpha", 3: "RGB", 4: "RGBA"}
 
 def show(scene: Scene) -> None:
     """Thumbnail, name and one line of facts; the whole header behind a button; the dialog that changes the image."""
-    with st.container(key="explore.image", horizontal=True, vertical_alignment="center", gap="small", wrap=False):
-        st.html(_thumb(scene), width=THUMB_PX)
+    with st.container(key="explore.image", horizontal=True, vertical_alignment="center", gap="xsmall", wrap=False):
+        st.html(_thumb(scene), width=THUMB_PX + 6)
         with st.container(gap=None):
             st.markdown(f"**{escaped(shortened(scene.name))}**")
             st.caption(line(scene.facts) if scene.facts else "This image cannot be opened.")

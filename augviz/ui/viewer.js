@@ -109,6 +109,13 @@ class Viewer {
     this.reports = new Map();
     this.resizer = new ResizeObserver(() => this.arrange());
     this.resizer.observe(this.stage);
+    // The key by its place: with Alt some layouts write another letter. Streamlit 1.67 has shortcuts for buttons only.
+    this.onkey = event => {
+      if (!event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.code !== 'KeyC' || event.repeat || !this.data) return;
+      event.preventDefault();
+      this.tell('mode', this.data.mode === 'Curtain' ? 'Compare' : 'Curtain');
+    };
+    document.addEventListener('keydown', this.onkey);
   }
 
   update(component) {
@@ -138,6 +145,7 @@ class Viewer {
 
   close() {
     this.turn += 1;
+    document.removeEventListener('keydown', this.onkey);
     if (this.feed) this.feed.close();
     clearTimeout(this.settle); clearTimeout(this.slow);
     if (this.reporting) this.reporting.abort();
@@ -205,8 +213,11 @@ class Viewer {
     const refused = results[at].status === 'rejected' ? results[at].reason.answer : null;
     this.failed = refused;
     if (this.tiles) results.forEach((r, i) => this.shots[i].refuse(r.status === 'rejected' ? r.reason.answer.error : ''));
-    else if (refused) this.fail(data, refused);
-    else this.succeed();
+    else {
+      // Nothing of another image may stay beside the name of one that cannot be read.
+      results.forEach((r, i) => { if (i !== at) this.shots[i].refuse(r.status === 'rejected' ? 'No picture' : ''); });
+      if (refused) this.fail(data, refused); else this.succeed();
+    }
     this.section.dataset.shownKey = data.key;
     this.section.dataset.quality = refused ? 'error' : quality;
     this.readouts(data, this.shots[at].meta, refused);
@@ -341,6 +352,7 @@ class Viewer {
 
   arrange() {
     const shots = this.shots.filter(shot => shot.image && shot.meta && !(this.panel && shot.main));
+    if (!shots.length) this.label();
     if (!shots.length || !this.stage.clientWidth) return;
     if (this.layout.startsWith('Draws') || this.layout.startsWith('Steps')) this.columns(shots);
     const room = shot => {
@@ -405,7 +417,9 @@ class Viewer {
 
   fail(data, refused) {
     this.succeed();
-    const words = el('p', '', el('strong', '', refused.transform ? `${refused.transform} failed` : 'No picture'), refused.error || 'Something failed.');
+    const said = refused.error || 'Something failed.';
+    const words = el('div', 'words', el('strong', '', refused.transform ? `${refused.transform} failed` : 'No picture'),
+      data.reason ? el('p', '', data.reason) : null, el('p', data.reason ? 'aside' : '', said.replace(/^step /, 'Step ')));
     words.setAttribute('role', 'alert');
     this.panel = el('div', 'failure', words);
     this.place.append(this.panel);

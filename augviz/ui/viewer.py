@@ -10,7 +10,7 @@ import streamlit as st
 
 from augviz import catalog
 from augviz.errors import StepError
-from augviz.model import BYTES_PER_VALUE, DTYPES, Draw, DrawnLeaf, Header, Pipeline
+from augviz.model import BYTES_PER_VALUE, DTYPES, Draw, DrawnLeaf, Header, Pipeline, Step
 from augviz.ui import desk, edits, widgets
 from augviz.ui.state import Scene, Shown
 from augviz.units import bytes_text, seconds_text, size_text
@@ -31,14 +31,19 @@ _component = st.components.v2.component(
 )
 
 
-def show(scene: Scene, shown: Shown, *, on_pick: Callable[[], None], on_open: Callable[[], None]) -> None:
+def show(
+    scene: Scene, shown: Shown, *, on_pick: Callable[[], None], on_open: Callable[[], None], on_mode: Callable[[], None]
+) -> None:
     """Mount the picture of the selected draw.
 
     Args:
         on_pick: a picture of the grid of draws was clicked.
         on_open: a step's picture was clicked.
+        on_mode: the shortcut of the curtain was pressed.
     """
-    _component(key=KEY, data=data_of(scene, shown), on_picked_change=on_pick, on_opened_change=on_open)
+    _component(
+        key=KEY, data=data_of(scene, shown), on_picked_change=on_pick, on_opened_change=on_open, on_mode_change=on_mode
+    )
 
 
 def data_of(scene: Scene, shown: Shown) -> dict[str, Any]:
@@ -66,8 +71,19 @@ def data_of(scene: Scene, shown: Shown) -> dict[str, Any]:
     }
     if shown.good_key and draw is not None:
         done = [leaf.position for leaf in draw.leaves]
+        data["reason"] = reason_of(scene, shown)
         data["good"] = {"key": shown.good_key, "upto": None, "title": f"After step {done[-1]}" if done else "Original"}
     return data
+
+
+def reason_of(scene: Scene, shown: Shown) -> str:
+    """Why the step that failed cannot work, in the catalogue's words; "" where it does not know."""
+    pipeline = scene.state.pipeline
+    if not isinstance(shown.failed, StepError) or not shown.failed.step_id:
+        return ""
+    step = edits.find(pipeline, shown.failed.step_id)
+    found = catalog.problems(step, scene.facts) if isinstance(step, Step) else ()
+    return found[0].message if found else ""
 
 
 def alt_text(name: str, draw: Draw | None) -> str:
