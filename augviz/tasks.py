@@ -79,8 +79,7 @@ def describe(args: dict[str, Any], context: Context) -> Result:
 def draw(args: dict[str, Any], context: Context) -> Result:
     """{path, input, pipeline, seed} -> {"draw"}: what each step draws for the image's full size; reads no pixels."""
     shape = describe_file(args["path"], _choice(args)).header
-    drawn = _drawn(shape, args)
-    found = drawn.draw
+    found = _drawn(shape, args).draw
     steps = [
         {
             "id": leaf.id,
@@ -95,7 +94,6 @@ def draw(args: dict[str, Any], context: Context) -> Result:
         }
         for leaf in found.leaves
     ]
-    truth, reasons = view.truth_of(drawn, drawn.firings, view.fitted_scale(drawn, 1024))
     return {
         "draw": {
             "seed": found.seed,
@@ -103,8 +101,6 @@ def draw(args: dict[str, Any], context: Context) -> Result:
             "steps": steps,
             "result": _shape_json(found.result),
             "tensor": found.tensor,
-            "truth": truth.value,
-            "truth_reasons": list(reasons),
         }
     }
 
