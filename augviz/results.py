@@ -15,7 +15,7 @@ import pyvips
 
 from augviz.errors import ArgumentError, ImageError
 from augviz.model import BYTES_PER_VALUE, DTYPES
-from augviz.shown import stretch, value_range
+from augviz.shown import LOWEST_TO_HIGHEST, stretch, value_range
 from augviz.units import bytes_text
 
 Progress = Callable[[float], None]
@@ -231,6 +231,6 @@ def _eight_bit(image: pyvips.Image, name: str) -> tuple[pyvips.Image, dict[str, 
     else:
         low, high = value_range(image)
         image = stretch(image, low, high)
-        mapping = {"mapping": "linear from the lowest to the highest value", "low": low, "high": high}
+        mapping = {"mapping": LOWEST_TO_HIGHEST, "low": low, "high": high}
     # So that the PNG writer stores the bands as they are.
     return image.copy(interpretation="srgb" if image.bands >= 3 else "b-w"), mapping

@@ -15,6 +15,9 @@ _COLOUR = ("srgb", "rgb", "rgb16", "scrgb", "b-w", "grey16")
 _PROFILE_BANDS = {b"RGB ": 3, b"GRAY": 1, b"CMYK": 4}
 """Bands that a colour profile is for, by the name of its colour space."""
 
+LOWEST_TO_HIGHEST = "linear from the lowest to the highest value"
+"""The words for how everything but 8 and 16 bit is mapped."""
+
 _ORIENTATIONS = {
     2: "mirrored",
     3: "upside down",
@@ -78,11 +81,16 @@ def for_show(
         if _is_cmyk(image) or _has_profile(image):
             image = _to_srgb(image)
         return _whole_numbers(image)
-    colours = image.extract_band(0, n=3) if image.bands >= 3 else image.extract_band(0)
+    colours = shown_bands(image)
     low, high = low_high or value_range(colours)
-    words = "linear between two given values" if low_high else "linear from the lowest to the highest value"
+    words = "linear between two given values" if low_high else LOWEST_TO_HIGHEST
     shown = _as_screen(stretch(colours, low, high))
     return shown, {"mapping": words, "low": low, "high": high}
+
+
+def shown_bands(image: pyvips.Image) -> pyvips.Image:
+    """The bands that a screen shows: the first three, or the first of two."""
+    return image.extract_band(0, n=3) if image.bands >= 3 else image.extract_band(0)
 
 
 def value_range(image: pyvips.Image) -> tuple[float, float]:
@@ -130,7 +138,7 @@ def _whole_numbers(image: pyvips.Image) -> tuple[pyvips.Image, dict[str, Any]]:
 
 def _as_screen(image: pyvips.Image) -> pyvips.Image:
     """The first three bands, or the first of two, marked as what a screen shows."""
-    image = image.extract_band(0, n=3) if image.bands >= 3 else image.extract_band(0)
+    image = shown_bands(image)
     return image.copy(interpretation="srgb" if image.bands == 3 else "b-w")
 
 

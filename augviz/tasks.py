@@ -22,7 +22,7 @@ from augviz.loading import read_problem, reading
 from augviz.model import Header, InputChoice, Pipeline
 from augviz.recorder import guarded
 from augviz.results import write_result
-from augviz.shown import encode_jpeg, for_show
+from augviz.shown import LOWEST_TO_HIGHEST, encode_jpeg, for_show
 
 Result = dict[str, Any] | tuple[dict[str, Any], bytes]
 Task = Callable[[dict[str, Any], Context], Result]
@@ -116,6 +116,8 @@ def picture(args: dict[str, Any], context: Context) -> Result:
         seen = view.whole(source, drawn, s, args["quality"], firings, _watched(context))
         pixels = _watched(context)(seen.image)
     shown, mapping = for_show(pixels, low_high=seen.value_range)
+    if seen.value_range is not None:
+        mapping["mapping"] = LOWEST_TO_HIGHEST
     blob = encode_jpeg(shown)
     full = firings[-1].after if firings else shape
     tensor = drawn.draw.tensor and args.get("upto") is None

@@ -13,7 +13,7 @@ from augviz.engine import Drawn
 from augviz.firing import Firing
 from augviz.grids import Grid, Stage
 from augviz.model import Header, Truth
-from augviz.shown import value_range
+from augviz.shown import shown_bands, value_range
 
 HELD_PIXELS = 16_000_000
 """More than this is shrunk as it is made: only extremely long and thin results."""
@@ -48,8 +48,8 @@ class View:
         scale: full-size result pixels per view pixel, at least 1.
         truth: how true it is.
         reasons: why it is no truer, one sentence each; empty for exact views.
-        value_range: lowest and highest value before the last shrink, whose kernel overshoots at edges; None for 8 and
-            16 bit, which need no range to be shown, and where nothing was worked finer.
+        value_range: lowest and highest value of the bands that a screen shows, before the last shrink, whose kernel
+            overshoots at edges; None for 8 and 16 bit, which need no range to be shown, and where nothing was worked finer.
     """
 
     image: pyvips.Image
@@ -145,7 +145,7 @@ def whole(
     target = _grid(shape, s)
     if (image.width, image.height) != (target.width, target.height) and image.width * image.height <= HELD_PIXELS:
         image = hold(image)
-        known = value_range(image) if image.format not in ("uchar", "ushort") else None
+        known = value_range(shown_bands(image)) if image.format not in ("uchar", "ushort") else None
     else:
         known = None
     shown = shrunk(image, target.width, target.height)

@@ -65,6 +65,19 @@ def test_the_range_that_a_picture_tells_has_no_ringing_of_its_own_shrink() -> No
     assert 0.9 < meta["high"] <= 1.0
 
 
+def test_quick_and_fine_pictures_of_many_bands_are_mapped_alike(tmp_path: Path) -> None:
+    path = tmp_path / "four.tif"
+    image = samples.rgb(300, 200)
+    image.bandjoin(255).copy(interpretation="multiband").tiffsave(str(path))
+    args = {"mean": [100, 100, 100, 0], "std": [100, 100, 100, 0.001]}  # the fourth band is not shown
+    normal = {"format": 1, "steps": [{"transform": "Normalize", "args": args}]}
+    metas = [ask("picture", path=str(path), pipeline=normal, side=100, quality=q) for q in ("quick", "fine")]
+
+    assert metas[0]["mapping"] == metas[1]["mapping"] == "linear from the lowest to the highest value"
+    assert -1.1 < metas[0]["low"] < metas[0]["high"] < 1.7
+    assert -1.1 < metas[1]["low"] < metas[1]["high"] < 1.7
+
+
 def test_the_picture_after_no_step_is_the_source() -> None:
     seen = pyvips.Image.new_from_buffer(blob("picture", pipeline=FLIP, side=512, quality="quick", upto=0), "")
     flipped = pyvips.Image.new_from_buffer(blob("picture", pipeline=FLIP, side=512, quality="quick", upto=1), "")
