@@ -396,3 +396,18 @@ def test_a_cleared_number_changes_nothing(app: AppTest) -> None:
     assert step(app, "rotate").args == ()
     assert app.number_input(key="explore.step.rotate.limit.low").value == -90
     assert app.number_input(key="explore.seed").value == 0
+
+
+def test_a_crop_that_has_become_too_large_is_mended_for_the_image_that_it_gets(app: AppTest) -> None:
+    now = state(app)
+    crop = Step("crop", "CenterCrop", (("height", 1500), ("width", 1000)))
+    pipeline = Pipeline((Step("small", "Resize", (("height", 80), ("width", 60))), crop))
+    app.session_state["explore"] = replace(now, pipeline=pipeline, version=now.version + 1)
+    app.run()
+
+    assert viewer_data(app)["reason"] == "CenterCrop: height must lie within 1 and 80 px, got 1500."
+
+    next(button for button in app.button if button.label == "Fix").click().run()
+
+    assert dict(step(app, "crop").args) == {"height": 80, "width": 60}
+    assert "reason" not in viewer_data(app)

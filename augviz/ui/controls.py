@@ -56,13 +56,13 @@ def summary(item: Item) -> str:
 def _step_controls(step: Step, scene: Scene, draw: Draw | None) -> None:
     refused = scene.state.refused
     if refused and refused.step.id == step.id:
-        _refused(refused.problems, findings.facts_before(step, scene.facts, draw))
+        _refused(refused.problems, findings.facts_before(step, scene.state.pipeline, scene.facts, draw))
     else:
         for finding in findings.of(step, scene.state.pipeline, scene.facts, draw):
             finding_line(finding, step.id)
     spec = catalog.transform(step.transform)
     values = catalog.resolved_args(step)
-    seen = findings.facts_before(step, scene.facts, draw)
+    seen = findings.facts_before(step, scene.state.pipeline, scene.facts, draw)
     for param in spec.params:
         value = values.get(param.name, param.initial)
         key = f"explore.step.{step.id}.{param.name}"

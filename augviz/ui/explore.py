@@ -17,6 +17,7 @@ EDITOR_PX = 344
 # The one style sheet outside a component. Streamlit's wide layout leaves 80 px on each side, and containers have fixed
 # heights only: the workbench fills the window, and its cards and figures scroll inside it, so that the picture never leaves it.
 # Rows that do not wrap would get scroll bars for a pixel or two of shadow.
+# A number that is cleared comes back: no button for it, the room is for digits.
 # Buttons that show an icon only keep their label for screen readers.
 STYLE = """
 <style>
@@ -26,6 +27,7 @@ STYLE = """
 .st-key-explore-right > :last-child { flex: 1 1 0; min-height: 150px; overflow: auto; }
 .st-key-explore-toolbar, .st-key-explore-left [data-testid="stHorizontalBlock"] { overflow: visible; }
 .st-key-explore-image [data-testid="stCaptionContainer"] p { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+[data-testid="stNumberInputClearButton"] { display: none; }
 .st-key-explore-editor { padding-right: 6px; height: auto !important; }
 [class*="st-key-explore-step-"][class*="-open"] :is(button, button > div) { justify-content: flex-start; width: 100%; }
 [class*="st-key-explore-card-"] { padding: 0.25rem 0.6rem 0.4rem !important; }

@@ -37,15 +37,15 @@ def of(item: Item, pipeline: Pipeline, facts: ImageFacts | None, draw: Draw | No
     if isinstance(item, Group):
         return _of_group(item)
     leaf = leaf_of(item, draw)
-    seen = facts_before(item, facts, draw)
-    found = [_of_problem(problem, item, pipeline) for problem in catalog.problems(item, seen)]
+    seen = facts_before(item, pipeline, facts, draw)
+    found = [_of_problem(problem, item, pipeline, seen) for problem in catalog.problems(item, seen)]
     return (*found, *_of_normalize(item, pipeline, leaf))
 
 
-def _of_problem(problem: Problem, step: Step, pipeline: Pipeline) -> Finding:
-    """A problem with its mended arguments; what no argument can mend is mended by doing without the step."""
+def _of_problem(problem: Problem, step: Step, pipeline: Pipeline, seen: ImageFacts | None) -> Finding:
+    """A problem, and the step mended as a whole; what no argument can mend is mended by doing without the step."""
     if problem.fix:
-        return Finding(problem.message, edits.put(pipeline, step.with_args(**dict(problem.fix))))
+        return Finding(problem.message, edits.put(pipeline, catalog.mended(step, seen)))
     return Finding(problem.message, edits.put(pipeline, replace(step, enabled=False)), "Switch off")
 
 
@@ -62,10 +62,16 @@ def leaf_of(step: Step, draw: Draw | None) -> DrawnLeaf | None:
     return next((leaf for leaf in draw.leaves if leaf.id == step.id), None) if draw else None
 
 
-def facts_before(step: Step, facts: ImageFacts | None, draw: Draw | None) -> ImageFacts | None:
+def facts_before(step: Step, pipeline: Pipeline, facts: ImageFacts | None, draw: Draw | None) -> ImageFacts | None:
     """The facts of the image as a step gets it: of the shape that the steps before it made."""
+    if facts is None or draw is None:
+        return facts
     leaf = leaf_of(step, draw)
-    return replace(facts, header=leaf.before) if facts and leaf else facts
+    if leaf is not None:
+        return replace(facts, header=leaf.before)
+    # A step that cannot be drawn gets what the steps before it, which the draw is of, have made.
+    stuck = any(item.id == step.id for item in edits.items(edits.complete(pipeline)))
+    return replace(facts, header=draw.result) if stuck else facts
 
 
 def _of_normalize(step: Step, pipeline: Pipeline, leaf: DrawnLeaf | None) -> tuple[Finding, ...]:

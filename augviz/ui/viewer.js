@@ -212,7 +212,7 @@ class Viewer {
     const at = this.shots.findIndex(shot => shot.main);
     const refused = results[at].status === 'rejected' ? results[at].reason.answer : null;
     this.failed = refused;
-    if (this.tiles) results.forEach((r, i) => this.shots[i].refuse(r.status === 'rejected' ? r.reason.answer.error : ''));
+    if (this.tiles) results.forEach((r, i) => this.shots[i].refuse(r.status === 'rejected' ? r.reason.answer.error.replace(/^step /, 'Step ') : ''));
     else {
       // Nothing of another image may stay beside the name of one that cannot be read.
       results.forEach((r, i) => { if (i !== at) this.shots[i].refuse(r.status === 'rejected' ? 'No picture' : ''); });

@@ -11,7 +11,7 @@ import streamlit as st
 from augviz import catalog
 from augviz.errors import StepError
 from augviz.model import BYTES_PER_VALUE, DTYPES, Draw, DrawnLeaf, Header, Pipeline, Step
-from augviz.ui import desk, edits, widgets
+from augviz.ui import desk, edits, findings, widgets
 from augviz.ui.state import Scene, Shown
 from augviz.units import bytes_text, seconds_text, size_text
 
@@ -82,7 +82,9 @@ def reason_of(scene: Scene, shown: Shown) -> str:
     if not isinstance(shown.failed, StepError) or not shown.failed.step_id:
         return ""
     step = edits.find(pipeline, shown.failed.step_id)
-    found = catalog.problems(step, scene.facts) if isinstance(step, Step) else ()
+    if not isinstance(step, Step):
+        return ""
+    found = catalog.problems(step, findings.facts_before(step, pipeline, scene.facts, shown.draw))
     return found[0].message if found else ""
 
 
