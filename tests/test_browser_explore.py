@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, TimeoutError, expect, sync_playwright
 
+from augviz import presets, sources
 from tests import chromium
-from tests.live import LiveServer, live_server
+from tests.live import ROOT, LiveServer, live_server
 from tests.samples import rgb
 
 pytestmark = pytest.mark.browser
@@ -402,6 +407,26 @@ def test_below_a_base_path_pictures_and_feed_are_found(
 
     assert width > 0
     assert any("/lab/augviz/augviz/feed/" in url for url in feeds)
+
+
+def test_the_exported_code_makes_the_draw_that_was_looked_at(page: Page, tmp_path: Path) -> None:
+    page.get_by_role("tab", name="Code").click()
+    with page.expect_download() as started:
+        click(page, "explore-download")
+    started.value.save_as(tmp_path / "transform.py")
+    sample = sources.resolve(sources.SourceRef("sample", "astronaut"))
+    ids = [item.id for item in presets.FIRST.pipeline.steps]
+    text = (tmp_path / "transform.py").read_text()
+    request = {"text": text, "ids": ids, "seed": 0, "image": str(sample), "out": str(tmp_path / "result")}
+    (tmp_path / "requests.json").write_text(json.dumps([request]))
+    command = [sys.executable, "-m", "tests.run_exports", str(tmp_path / "requests.json")]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=120)
+    made = np.load(tmp_path / "result.npy")
+
+    # What is on the screen: "result tensor (3, 586, 586) float32", "values -2.12 ... 1136".
+    strip = page.locator(".viewer .strip")
+    expect(strip).to_contain_text(f"tensor ({made.shape[0]}, {made.shape[1]}, {made.shape[2]}) {made.dtype}")
+    expect(strip).to_contain_text(f"{made.min():.2f} … {made.max():.0f}".replace("-", "−"))
 
 
 def test_fifty_quick_edits_never_mix_two_recipes_nor_empty_the_frame(page: Page) -> None:
