@@ -120,6 +120,24 @@ def coverage(holes: list[tuple[int, int, int, int]], grid: Grid) -> np.ndarray:
     return covered
 
 
+COVERED_PIXELS = 4_000_000
+"""Above this many view pixels, which only a later crop leaves anything of, coverage is made where it is asked for."""
+
+
+def _share(holes: list[tuple[int, int, int, int]], grid: Grid) -> pyvips.Image:
+    """`coverage` as an image; a large one is lazy, and where holes overlap it holds the last one's share."""
+    if grid.width * grid.height <= COVERED_PIXELS:
+        return pyvips.Image.new_from_array(coverage(holes, grid))
+    share = pyvips.Image.black(grid.width, grid.height).cast("float")
+    for x1, y1, x2, y2 in holes:
+        left, across = _overlap(x1 / grid.sx, x2 / grid.sx, grid.width)
+        top, down = _overlap(y1 / grid.sy, y2 / grid.sy, grid.height)
+        row = pyvips.Image.new_from_array(across[None, :]).replicate(1, len(down))
+        column = pyvips.Image.new_from_array(down[:, None]).replicate(len(across), 1)
+        share = share.insert(row * column, left, top)
+    return share
+
+
 def _overlap(start: float, stop: float, count: int) -> tuple[int, np.ndarray]:
     """First pixel and covered share of each pixel of the interval [start, stop) in a row of `count` pixels."""
     first, last = max(0, math.floor(start)), min(count, math.ceil(stop))
@@ -130,7 +148,7 @@ def _overlap(start: float, stop: float, count: int) -> tuple[int, np.ndarray]:
 
 def dropout(image: pyvips.Image, stage: Stage) -> pyvips.Image:
     fill = stage.transform.fill_value
-    share = pyvips.Image.new_from_array(coverage(stage.params["holes"], stage.before))
+    share = _share(stage.params["holes"], stage.before)
     # The fill is cast to the image's format, so it is clipped to what that can hold; a colour on one band makes bands.
     colour = (pyvips.Image.black(1, 1) + fill).cast(image.format)
     fills = colour.numpy().ravel().astype(float).tolist()

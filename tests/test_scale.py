@@ -45,6 +45,15 @@ def test_a_hole_smaller_than_a_view_pixel_is_not_lost() -> None:
     assert covered.sum() == pytest.approx(4 / 256)
 
 
+def test_the_coverage_of_a_large_view_is_lazy_and_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    holes = [(10, 20, 35, 61), (50, 3, 63, 9)]
+    grid = Grid(64, 64, 19, 13)
+    monkeypatch.setattr(scale, "COVERED_PIXELS", 10)
+    lazy = scale._share(holes, grid)
+
+    assert np.allclose(lazy.numpy(), scale.coverage(holes, grid))
+
+
 def test_two_holes_at_the_same_place_cover_it_once() -> None:
     covered = scale.coverage([(0, 0, 16, 16), (0, 0, 16, 16)], Grid(64, 64, 4, 4))
 
