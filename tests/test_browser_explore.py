@@ -233,6 +233,17 @@ def test_beside_an_image_that_is_cut_short_stands_no_picture_of_another(page: Pa
     expect(page.locator(".viewer figure.before figcaption")).to_have_text("Original")
 
 
+def test_after_a_synthetic_image_is_cancelled_another_can_be_made(page: Page) -> None:
+    click(page, "explore-change_image")
+    page.get_by_role("tab", name="Synthetic").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Make").nth(2).click()
+    click(page, "explore-job-cancel")
+
+    expect(dialog).to_contain_text("cancelled, nothing was kept")
+    expect(dialog.get_by_role("button", name="Make").first).to_be_enabled()
+
+
 def test_a_transform_is_added_from_its_page(page: Page) -> None:
     page.get_by_role("link", name="Transforms").click()
     page.locator(".st-key-transforms-words input").fill("divides by zero")

@@ -20,8 +20,11 @@ from augviz.units import bytes_text, size_text
 
 FOLDER = "explore.folder"
 JOB = "explore.job"
+ENDED = "explore.job_ended"
+SYNTHETIC = "explore.synthetic_part"
 TROUBLE = "explore.image_trouble"
 POLL_SECONDS = 0.5
+CANCEL_WAIT_SECONDS = 2.0
 
 
 @st.dialog("Change image", width="large", icon=":material/image:")
@@ -105,6 +108,7 @@ def thumb(source: SourceRef, text: str, width: int, height: int) -> str:
 # Synthetic images
 
 
+@st.fragment(key=SYNTHETIC)
 def _synthetic() -> None:
     st.caption(
         "Large images with structure at every scale, made on this machine as tiled pyramids and kept in the cache folder: "
@@ -113,9 +117,19 @@ def _synthetic() -> None:
     running = _running()
     if running is not None:
         _progress()
-    with st.grid(3, gap="small"):
+    elif ended := st.session_state.get(ENDED):
+        st.info(f"{ended[1]}: cancelled, nothing was kept.")
+    with page.boundary(), st.grid(3, gap="small"):
         for image in sources.synthetic_images():
             _synthetic_card(image, running is not None)
+
+
+def _tell(job: jobs.Job, name: str) -> None:
+    """Say how a job ended that has made no image. Raises what ended it."""
+    if job.state == "cancelled":
+        st.info(f"{name}: cancelled, nothing was kept.")
+    else:
+        job.result()
 
 
 def _synthetic_card(image: SyntheticImage, busy: bool) -> None:
@@ -146,6 +160,7 @@ def _make(image: SyntheticImage) -> None:
         "make_synthetic", args, seconds=settings.job_seconds, memory_bytes=settings.job_memory_bytes, threads=2
     )
     st.session_state[JOB] = (job.id, image.name)
+    st.session_state.pop(ENDED, None)
 
 
 def _running() -> tuple[jobs.Job, str] | None:
@@ -166,17 +181,28 @@ def _progress() -> None:
         fraction, stage = job.progress
         percent = f", {fraction:.0%}" if fraction is not None else ""
         st.progress(fraction or 0.0, text=f"{name}: {stage or 'starting'}{percent}")
-        st.button("Cancel", key="explore.job.cancel", icon=":material/close:", on_click=job.cancel)
+        st.button("Cancel", key="explore.job.cancel", icon=":material/close:", on_click=_cancel, args=(job,))
         return
-    del st.session_state[JOB]
     if job.state == "done":
+        del st.session_state[JOB]
         choose(SourceRef("synthetic", name))
         st.rerun()
     with page.boundary():
-        if job.state == "cancelled":
-            st.info(f"{name}: cancelled, nothing was kept.")
-        else:
-            job.result()
+        _tell(job, name)
+    st.button("Close", key="explore.job.close", on_click=_settle)
+
+
+def _cancel(job: jobs.Job) -> None:
+    job.cancel()
+    job.wait(CANCEL_WAIT_SECONDS)
+    st.session_state[ENDED] = st.session_state.get(JOB)
+    _settle()
+
+
+def _settle() -> None:
+    """Forget the job that has ended, so that another can be started. In a callback: only there a fragment can be named."""
+    st.session_state.pop(JOB, None)
+    st.rerun(SYNTHETIC)
 
 
 # Files
