@@ -68,7 +68,9 @@ def matching(words: str, family: str | None) -> list[TransformSpec | GroupSpec]:
 def _row(spec: TransformSpec | GroupSpec, scene: Scene, group_id: str | None) -> bool:
     unusable = spec.unusable if isinstance(spec, TransformSpec) else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False, border=False):
-        if isinstance(spec, TransformSpec):
+        if unusable:
+            st.markdown(":gray[:material/block:]", width=2 * THUMB_SIDE_PX + 8, text_alignment="center")
+        elif isinstance(spec, TransformSpec):
             st.html(_pictures(spec, scene), width=2 * THUMB_SIDE_PX + 8)
         else:
             st.markdown(":material/account_tree:", width=2 * THUMB_SIDE_PX + 8, text_alignment="center")
