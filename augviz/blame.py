@@ -38,7 +38,7 @@ def blame(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Context) 
 
 
 def _slowest(image: pyvips.Image, pipeline: Pipeline, seed: int, context: Context) -> Firing | None:
-    firings = engine.draw(engine.header(image), pipeline, seed).firings
+    firings = engine.draw(engine.header(image), pipeline, seed, at_step=context.at_step).firings
     slowest: tuple[float, Firing] | None = None
     _force(image, ())  # opening and decoding the file is no step's time
     started = time.perf_counter()

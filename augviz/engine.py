@@ -21,7 +21,7 @@ from augviz.errors import AugvizError, StepError
 from augviz.firing import Firing, Tensor, drawn_values, header, stand_in, words
 from augviz.library import LOCK, A, kept_random_state, quiet, seeded_noise
 from augviz.model import XY, Draw, DrawnLeaf, Group, Header, Item, ParamKind, Pipeline, Step, Value
-from augviz.recorder import Recorder, Run, guarded
+from augviz.recorder import FIRING_LIMIT, TOO_LONG, AtStep, Recorder, Run, guarded, untold
 
 __all__ = ["Applied", "Drawn", "apply", "build_step", "draw", "header", "library_value", "replay"]
 
@@ -107,6 +107,9 @@ def _build(items: tuple[Item, ...], run: Run, numbers: Iterator[int], enabled: b
 
 
 def _build_group(group: Group, members: list[Any]) -> Any:
+    if guarded() and group.n is not None and group.n > FIRING_LIMIT and group.replace is not False:
+        reason = f"n is {group.n}, and a chain of more than {FIRING_LIMIT} steps can end the process; use a smaller n."
+        raise StepError(group.group, reason, step_id=group.id)
     arguments: dict[str, Any] = {"transforms": members}
     if group.p is not None:
         arguments["p"] = group.p
@@ -157,7 +160,7 @@ _PARTS: OrderedDict[tuple[object, ...], _Part] = OrderedDict()
 _PARTS_KEPT = 512
 
 
-def _part(shape: Header, tensor: bool, item: Item, first: int, holes: int, seed: int) -> _Part:
+def _part(shape: Header, tensor: bool, item: Item, first: int, holes: int, seed: int, at_step: AtStep) -> _Part:
     """The draw of one item. It depends on nothing else, so an unchanged item of a changed pipeline is not drawn again.
 
     Args:
@@ -168,7 +171,7 @@ def _part(shape: Header, tensor: bool, item: Item, first: int, holes: int, seed:
     key = (shape, tensor, repr(item), first, holes, seed, guarded())  # repr: as an argument, 1 is not 1.0
     with LOCK, kept_random_state(), quiet():
         if key not in _PARTS:
-            run = Run(evaluates=False, holes=holes)
+            run = Run(evaluates=False, at_step=at_step, holes=holes)
             result: Any = Tensor(stand_in(shape)) if tensor else stand_in(shape)
             with seeded_noise(run.noise.append):
                 for one, built in _build((item,), run, itertools.count(first)):
@@ -205,11 +208,12 @@ def _leaves(items: tuple[Item, ...], enabled: bool = True) -> Iterator[tuple[Ste
             yield item, enabled and item.enabled
 
 
-def draw(source: Header, pipeline: Pipeline, seed: int, *, one_stream: bool = False) -> Drawn:
+def draw(source: Header, pipeline: Pipeline, seed: int, *, one_stream: bool = False, at_step: AtStep = untold) -> Drawn:
     """Draw `pipeline` for an image of the shape `source`, reading no pixels: milliseconds whatever the size.
 
     Args:
         one_stream: seed once with `seed` and run the library's `A.Compose`, instead of a stream for each item.
+        at_step: told each step before it is drawn.
 
     Raises:
         StepError: a step cannot be built or drawn, or the library would not survive this draw.
@@ -222,8 +226,10 @@ def draw(source: Header, pipeline: Pipeline, seed: int, *, one_stream: bool = Fa
     shape, part, first = source, _Part((), False, 0), 1
     for item in pipeline.steps:
         if item.enabled:
-            part = _part(shape, part.tensor, item, first, part.holes, seed)
+            part = _part(shape, part.tensor, item, first, part.holes, seed, at_step)
             firings += part.firings
+            if guarded() and len(firings) > FIRING_LIMIT:
+                raise firings[FIRING_LIMIT].error(TOO_LONG)
             shape = firings[-1].after if firings else source
         first += sum(1 for _ in _leaves((item,)))
     return Drawn(_draw_of(source, pipeline, seed, firings, part.tensor), tuple(firings))

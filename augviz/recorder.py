@@ -17,10 +17,25 @@ from augviz.settings import get_settings
 HOLE_LIMIT = 2500
 """Holes that one draw may chain. libvips releases them recursively: 2500 never crashed, 3000 sometimes did (D2)."""
 
+FIRING_LIMIT = 1000
+"""Steps that one draw may apply. libvips runs and releases a chain recursively: 2000 blurs end the process."""
+
+TOO_LONG = (
+    f"this draw applies more than {FIRING_LIMIT} steps, and so long a chain can end the process; use fewer steps."
+)
+
 
 def guarded() -> bool:
     """Whether draws that would end the process are refused."""
     return bool(get_settings().guard)
+
+
+AtStep = Callable[[str, str, int | None], None]
+"""Told the id, the name and the position of each step before it is drawn, as `Context.at_step` is."""
+
+
+def untold(step_id: str, transform: str, position: int | None) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(slots=True)
@@ -28,6 +43,7 @@ class Run:
     """What the recorders of one run share."""
 
     evaluates: bool
+    at_step: AtStep = untold
     firings: list[Firing] = field(default_factory=list)
     noise: list[dict[str, Any]] = field(default_factory=list)
     holes: int = 0
@@ -51,6 +67,7 @@ class Recorder:
 
     def _translated(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any) -> Any:
+            self.run.at_step(self.step.id, self.step.transform, self.position)
             try:
                 return method(*args)
             except Exception as error:
@@ -109,6 +126,8 @@ class Recorder:
             params["holes"] = holes
 
     def _refuse_killers(self, params: Mapping[str, Any], image: pyvips.Image) -> None:
+        if len(self.run.firings) >= FIRING_LIMIT:
+            raise self._error(TOO_LONG)
         if self.step.transform == "AdvancedBlur" and image.format not in ("float", "double"):
             kernel = params["kernel"]
             if kernel.get("scale") == 0:

@@ -494,6 +494,33 @@ def test_a_step_that_takes_too_long_is_named(tmp_path: Path) -> None:
     assert "limit" in words
 
 
+def test_a_draw_that_takes_too_long_names_its_step(rgb: str, tmp_path: Path) -> None:
+    blur = {"transform": "Blur", "args": {"blur_limit": [10001, 10001]}, "p": 1}
+    path = pipeline(tmp_path, {"group": "Sequential", "steps": [{"transform": "NoOp"}, blur]})
+
+    words = failure("draw", rgb, path, AUGVIZ_JOB_SECONDS="3")
+
+    assert "step 2, Blur: " in words
+    assert "limit" in words
+
+
+@pytest.mark.parametrize(
+    ("steps", "name"),
+    [
+        ([{"group": "SomeOf", "n": 10**9, "steps": [{"transform": "HorizontalFlip"}]}], "SomeOf"),
+        ([{"group": "SomeOf", "n": 900, "steps": [{"transform": "NoOp"}]}] * 2, "NoOp"),
+        ([{"transform": "NoOp", "p": 1}] * 1001, "step 1001, NoOp"),
+    ],
+)
+def test_a_chain_that_the_library_would_not_survive_is_refused(
+    rgb: str, tmp_path: Path, steps: list[dict[str, Any]], name: str
+) -> None:
+    words = failure("draw", rgb, pipeline(tmp_path, *steps))
+
+    assert f"{name}: " in words
+    assert "1000 steps" in words
+
+
 def test_a_setting_that_is_wrong_is_one_line(rgb: str) -> None:
     assert "AUGVIZ_WORKERS" in failure("info", rgb, AUGVIZ_WORKERS="many")
 
