@@ -10,7 +10,7 @@ import numpy as np
 import pyvips
 
 from augviz.firing import crop_origin
-from augviz.grids import Grid, Stage
+from augviz.grids import VIEW_TILE, Grid, Stage
 from augviz.images import tile_cached
 
 
@@ -43,7 +43,7 @@ def _mapped(
         background=background,
         interpolate=interpolate,
     )
-    return tile_cached(moved)
+    return tile_cached(moved, VIEW_TILE)
 
 
 def _cropped(image: pyvips.Image, x: float, y: float, stage: Stage, **fill: Any) -> pyvips.Image:
@@ -108,7 +108,7 @@ def resize(image: pyvips.Image, stage: Stage) -> pyvips.Image:
     interpolate = pyvips.Interpolate.new("bicubic")
     area = [0, 0, after.width, after.height]
     moved = image.affine([1, 0, 0, 1], odx=dx, ody=dy, oarea=area, extend="copy", interpolate=interpolate)
-    return tile_cached(moved)
+    return tile_cached(moved, VIEW_TILE)
 
 
 def affine(image: pyvips.Image, stage: Stage) -> pyvips.Image:

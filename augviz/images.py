@@ -19,10 +19,10 @@ from augviz.loading import check_file, display_name, load, reading
 from augviz.model import BYTES_PER_VALUE, InputChoice
 from augviz.pyramid import Level, clear_levels, field, levels_of, orientation_of, stored
 
-HELD_BYTES = 64 * 10**6
+HELD_BYTES = 48 * 10**6
 """Bases of at most this many bytes are held in memory."""
 
-CACHE_BYTES = 128 * 10**6
+CACHE_BYTES = 64 * 10**6
 CACHE_ENTRIES = 4
 
 _JPEG_SHRINKS = (8, 4, 2)
@@ -77,7 +77,7 @@ def base(
     """The faithful image shrunk to exactly width x height, bands, format and colours as they are.
 
     Shrunk by libvips' `resize` with lanczos3, by its own factor for each axis, from the smallest level of the file (of
-    its pyramid, or of JPEG's shrink-on-load) that is at least twice as large, else from full size. Results of up to 64
+    its pyramid, or of JPEG's shrink-on-load) that is at least twice as large, else from full size. Results of up to 48
     MB are held in memory, and the latest four are kept.
 
     Args:
@@ -111,16 +111,16 @@ def base(
     return image
 
 
-def tile_cached(image: pyvips.Image) -> pyvips.Image:
-    """The same pixels through a cache of two rows of 512-pixel tiles.
+def tile_cached(image: pyvips.Image, tile: int = 512) -> pyvips.Image:
+    """The same pixels through a cache of two rows of tiles, `tile` pixels square.
 
     Needed between a rotation, an affine or an elastic transform and anything that shrinks: a shrink asks for rows of
     one pixel, and each would compute its rotated bounding box again (16384 pixels square: 62 s without, 5 to 8 s with).
     """
     return image.tilecache(
-        tile_width=512,
-        tile_height=512,
-        max_tiles=int(2 * (image.width / 512 + 2)),
+        tile_width=tile,
+        tile_height=tile,
+        max_tiles=int(2 * (image.width / tile + 2)),
         access="random",
         threaded=True,
     )

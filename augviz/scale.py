@@ -13,7 +13,7 @@ import pyvips
 
 from augviz import engine, geometry, kernels
 from augviz.firing import Firing, by_mean, words
-from augviz.grids import Grid, Rule, Stage
+from augviz.grids import VIEW_TILE, Grid, Rule, Stage
 from augviz.images import tile_cached
 
 
@@ -102,7 +102,7 @@ def elastic(image: pyvips.Image, stage: Stage) -> pyvips.Image:
     across, down = (field.gaussblur(sigma) if sigma >= 0.2 else field for field in (dx, dy))
     moved = (across * gain).bandjoin(down * gain - t.alpha / s)
     places = pyvips.Image.xyz(image.width, image.height) + moved
-    return tile_cached(image.mapim(places, interpolate=t.interpolation, background=t.value))
+    return tile_cached(image.mapim(places, interpolate=t.interpolation, background=t.value), VIEW_TILE)
 
 
 # --- Dropout: each view pixel is blended by the area that the full-size holes cover of it. ---
@@ -241,7 +241,7 @@ def scaled(image: pyvips.Image, stage: Stage) -> pyvips.Image:
     is_library = stage.is_final or stage.firing.name != "HEDShift"
     if stage.before.is_full and stage.after.is_full and is_library and not estimates_mean(stage.firing):
         result = engine.replay(stage.firing, image)
-        return tile_cached(result) if stage.firing.name in TURNING else result
+        return tile_cached(result, VIEW_TILE) if stage.firing.name in TURNING else result
     try:
         return RULES[stage.firing.name](image, stage)
     except pyvips.Error as error:

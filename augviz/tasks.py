@@ -24,6 +24,9 @@ from augviz.recorder import guarded
 from augviz.results import write_result
 from augviz.shown import LOWEST_TO_HIGHEST, encode_jpeg, for_show
 
+# libvips keeps its last operations, results included: the bases are what is asked for again, and they are held already.
+pyvips.cache_set_max_mem(32_000_000)
+
 Result = dict[str, Any] | tuple[dict[str, Any], bytes]
 Task = Callable[[dict[str, Any], Context], Result]
 

@@ -12,11 +12,11 @@ from augviz import catalog, scale
 from augviz.engine import Drawn
 from augviz.firing import Firing
 from augviz.grids import Grid, Stage
-from augviz.model import Header, Truth
+from augviz.model import BYTES_PER_VALUE, Header, Truth
 from augviz.shown import shown_bands, value_range
 
-HELD_PIXELS = 16_000_000
-"""More than this is shrunk as it is made: only extremely long and thin results."""
+HELD_BYTES = 64_000_000
+"""What a view is worked at takes at most this much, so that a worker stays small; 64-bit results are worked less fine."""
 
 FINE_COST_MS = 250.0
 """CPU milliseconds that a fine view may take, by the catalogue's costs, for being finer than twice the view."""
@@ -90,7 +90,15 @@ def working_scale(drawn: Drawn, firings: tuple[Firing, ...], s: float, quality: 
     megapixels = max(grid.width * grid.height for grid in grids(drawn, firings, s)) / 1e6
     affordable = math.floor(math.sqrt(FINE_COST_MS / (cost * megapixels)))
     least = 3 if any(f.name == "Sharpen" for f in firings) else 2 if cost <= COSTLY_MS_PER_MEGAPIXEL else 1.75
-    return max(1.0, s / max(least, affordable))
+    result = firings[-1].after if firings else drawn.draw.source
+    shown = _grid(result, s)
+    held_bytes = shown.width * shown.height * result.bands * BYTES_PER_VALUE[result.format]
+    holdable = math.sqrt(HELD_BYTES / held_bytes)
+    return max(1.0, s / max(1.0, min(max(least, affordable), holdable)))
+
+
+def _bytes(image: pyvips.Image) -> int:
+    return int(image.width * image.height * image.bands * BYTES_PER_VALUE[image.format])
 
 
 def default_scale(source: Header, max_side: int) -> float:
@@ -143,7 +151,7 @@ def whole(
     image = replayed(base, drawn, firings, working, is_final=working == s)
     shape = firings[-1].after if firings else drawn.draw.source
     target = _grid(shape, s)
-    if (image.width, image.height) != (target.width, target.height) and image.width * image.height <= HELD_PIXELS:
+    if (image.width, image.height) != (target.width, target.height) and _bytes(image) <= 2 * HELD_BYTES:
         image = hold(image)
         known = value_range(shown_bands(image)) if image.format not in ("uchar", "ushort") else None
     else:
