@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -411,3 +412,15 @@ def test_a_crop_that_has_become_too_large_is_mended_for_the_image_that_it_gets(a
 
     assert dict(step(app, "crop").args) == {"height": 80, "width": 60}
     assert "reason" not in viewer_data(app)
+
+
+def test_every_fragment_shows_an_error_as_its_sentence() -> None:
+    """Streamlit runs a fragment again without the page, and so without the page's boundary."""
+    folder = Path(edits.__file__).parent
+    sources = {path.name: path.read_text() for path in folder.glob("*.py")}
+    bare = [
+        name for name, text in sources.items() if re.search(r"@st\.fragment[^\n]*\n(?!@(page\.)?boundary\(\))", text)
+    ]
+
+    assert bare == []
+    assert sum(text.count("@st.fragment") for text in sources.values()) >= 5

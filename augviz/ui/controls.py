@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 import streamlit as st
@@ -9,12 +10,13 @@ import streamlit as st
 from augviz import catalog
 from augviz.model import Caveat, Draw, Group, ImageFacts, Item, Pipeline, Problem, Step, Value
 from augviz.ui import edits, findings, refresh, state, widgets
-from augviz.ui.page import escaped
+from augviz.ui.page import boundary, escaped
 from augviz.ui.scene import announce
 from augviz.ui.state import Scene
 
 
 @st.fragment(key=refresh.CONTROLS)
+@boundary()
 def show(item_id: str, facts: ImageFacts | None, draw: Draw | None) -> None:
     """What an open card shows below its head, from the newest state: it can run again without the page."""
     scene = Scene(state.get(), facts)
@@ -95,7 +97,7 @@ def finding_line(finding: findings.Finding, item_id: str) -> None:
     if finding.fixed is not None:
         st.button(
             finding.fix_label,
-            key=f"explore.step.{item_id}.fix.{abs(hash(finding.message))}",
+            key=f"explore.step.{item_id}.fix.{zlib.crc32(finding.message.encode())}",
             icon=":material/build:",
             type="secondary",
             on_click=_take,

@@ -55,6 +55,7 @@ def show() -> None:
 
 
 @st.fragment(key=refresh.PAGE)
+@page.boundary()
 def _page() -> None:
     now, trouble = scene.current()
     shown = scene.shown(now) if now.facts is not None else None
@@ -79,6 +80,7 @@ def _page() -> None:
 
 
 @st.fragment(key=refresh.PICTURE)
+@page.boundary()
 def _picture() -> None:
     now, _ = scene.current()
     if now.facts is not None:
@@ -86,6 +88,7 @@ def _picture() -> None:
 
 
 @st.fragment(key=refresh.DETAILS)
+@page.boundary()
 def _details() -> None:
     now, _ = scene.current()
     if now.facts is not None:

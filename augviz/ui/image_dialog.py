@@ -109,6 +109,7 @@ def thumb(source: SourceRef, text: str, width: int, height: int) -> str:
 
 
 @st.fragment(key=SYNTHETIC)
+@page.boundary()
 def _synthetic() -> None:
     st.caption(
         "Large images with structure at every scale, made on this machine as tiled pyramids and kept in the cache folder: "
@@ -171,6 +172,7 @@ def _running() -> tuple[jobs.Job, str] | None:
 
 
 @st.fragment(run_every=POLL_SECONDS)
+@page.boundary()
 def _progress() -> None:
     """How far the job is; when it is done its image is looked at at once."""
     found = _running()

@@ -12,7 +12,10 @@ from augviz.errors import AugvizError
 
 @contextmanager
 def boundary() -> Iterator[None]:
-    """Show an `AugvizError` as its sentence. Anything else is a bug, and is shown as one by Streamlit."""
+    """Show an `AugvizError` as its sentence. Anything else is a bug, and is shown as one by Streamlit.
+
+    Every fragment has its own, as a decorator below `st.fragment`: Streamlit runs a fragment again without the page.
+    """
     try:
         yield
     except AugvizError as error:
