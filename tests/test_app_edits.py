@@ -1,12 +1,17 @@
-"""Edits of a pipeline as functions: what moves, what keeps its id, what is left out."""
+"""Edits of a pipeline as functions: what moves, what keeps its id, what is left out; and in which order they happen."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import streamlit as st
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
+from streamlit.runtime.scriptrunner_utils import script_requests
 
 from augviz.errors import PipelineError
 from augviz.model import Group, Pipeline, Step
-from augviz.ui import edits
+from augviz.ui import edits, state
 
 A, B, C = Step("s1", "Blur"), Step("s2", "Rotate"), Step("s3", "NoOp")
 GROUP = Group("s4", "OneOf", (B, C))
@@ -71,3 +76,23 @@ def test_the_items_before_a_leaf_are_whole_top_level_items() -> None:
 def test_an_unknown_id_is_named() -> None:
     with pytest.raises(PipelineError, match="no step 'x'"):
         edits.remove(FLAT, "x")
+
+
+def test_clicks_that_streamlit_turns_round_happen_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    def clicked(*names: str) -> WidgetStates:
+        return WidgetStates(widgets=[WidgetState(id=name, trigger_value=True) for name in names])
+
+    session: dict[str, Any] = {}
+    done: list[str] = []
+    monkeypatch.setattr(st, "session_state", session)
+    together = clicked("first")
+    for name in ("second", "third"):  # each comes while the one before it still waits for the page
+        merged = script_requests._coalesce_widget_states(together, clicked(name))
+        assert merged is not None
+        together = merged
+    for widget in together.widgets:
+        state.later(done.append, widget.id)
+    state.settle()
+    state.settle()
+
+    assert done == ["first", "second", "third"]

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from augviz import presets, recipes, saved, sources
 from augviz.model import Group, InputChoice, Pipeline, Step
 from augviz.settings import get_settings
-from augviz.ui import edits
+from augviz.ui import edits, feed
 from augviz.ui.page import escaped
 from augviz.ui.state import Explore
 from tests.live import ROOT
@@ -212,6 +212,23 @@ def test_kernel_sizes_stay_odd(app: AppTest) -> None:
     app.number_input(key="explore.step.b.blur_limit.high").set_value(10).run()
 
     assert step(app, "b").get("blur_limit")[1] == 11
+
+
+def test_a_value_that_the_browser_only_repeats_is_no_change(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = state(app).version
+    app.number_input(key="explore.seed").set_value(7).run()
+    app.button(key="explore.new_draws").click().run()
+    assert state(app).seed == 8
+
+    # The browser has not shown the 8 yet, and sends its 7 again with another click.
+    monkeypatch.setattr(feed, "seen", lambda session: shown)
+    app.number_input(key="explore.seed").set_value(7).run()
+    assert state(app).seed == 8
+
+    # Now it has, and the visitor enters a 7.
+    monkeypatch.setattr(feed, "seen", lambda session: state(app).version)
+    app.number_input(key="explore.seed").set_value(7).run()
+    assert state(app).seed == 7
 
 
 def test_edits_survive_another_image_and_another_page(app: AppTest) -> None:

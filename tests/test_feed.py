@@ -39,7 +39,7 @@ def test_nobody_listens_to_a_session_whose_picture_has_gone(address: str) -> Non
     until(lambda: not feed.publish("gone", {}))
 
 
-@pytest.mark.parametrize("message", ["text", b"bytes"])
+@pytest.mark.parametrize("message", ["text", b"bytes", "[]", "7"])
 def test_what_a_browser_sends_is_ignored(address: str, message: str | bytes) -> None:
     with connect(address + "talks") as socket:
         socket.send(message)
@@ -49,6 +49,19 @@ def test_what_a_browser_sends_is_ignored(address: str, message: str | bytes) -> 
         assert json.loads(socket.recv(SECONDS)) == {"key": "3"}
         assert feed.publish("talks", {"key": "4"})
         assert json.loads(socket.recv(SECONDS)) == {"key": "4"}
+
+
+def test_what_a_browser_has_shown_is_known_while_its_picture_is_there(address: str) -> None:
+    with connect(address + "shows") as socket:
+        assert feed.seen("shows") is None
+        for version in (3, 5, 4):
+            socket.send(json.dumps({"seen": version}))
+        socket.send(json.dumps({"seen": "nothing"}))
+        until(lambda: feed.seen("shows") == 5)
+
+        assert feed.seen("hides") is None
+
+    until(lambda: feed.seen("shows") is None)
 
 
 def test_a_session_has_a_bounded_number_of_pictures(address: str) -> None:

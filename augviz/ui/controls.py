@@ -9,7 +9,7 @@ import streamlit as st
 
 from augviz import catalog
 from augviz.model import Caveat, Draw, Group, ImageFacts, Item, Pipeline, Problem, Step, Value
-from augviz.ui import edits, findings, refresh, state, widgets
+from augviz.ui import edits, findings, held, refresh, state, widgets
 from augviz.ui.page import boundary, escaped
 from augviz.ui.scene import announce
 from augviz.ui.state import Scene
@@ -78,15 +78,15 @@ def _group_controls(group: Group) -> None:
     spec = catalog.group(group.group)
     key = f"explore.step.{group.id}"
     if spec.has_n:
-        st.session_state[f"{key}.n"] = group.n if group.n is not None else 1
-        st.number_input("n :gray[:small[steps]]", 1, 99, value=None, key=f"{key}.n", on_change=_set_n, args=(group.id,))
-        st.session_state[f"{key}.replace"] = group.replace is not False
+        held.put(f"{key}.n", group.n if group.n is not None else 1)
+        take = held.heard(f"{key}.n", _set_n, group.id)
+        st.number_input("n :gray[:small[steps]]", 1, 99, value=None, key=f"{key}.n", on_change=take)
+        held.put(f"{key}.replace", group.replace is not False)
         st.toggle(
             "replace",
             key=f"{key}.replace",
             help="Whether the same step can be chosen more than once.",
-            on_change=_set_replace,
-            args=(group.id,),
+            on_change=held.heard(f"{key}.replace", _set_replace, group.id),
         )
     p = spec.default_p if group.p is None else group.p
     widgets.probability(f"{key}.p", p, _probability_taker(group.id))

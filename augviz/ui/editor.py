@@ -8,7 +8,7 @@ import streamlit as st
 
 from augviz import catalog, presets
 from augviz.model import Draw, Group, ImageFacts, Item, Pipeline, Step
-from augviz.ui import controls, edits, findings, picker, state
+from augviz.ui import controls, edits, findings, held, picker, state
 from augviz.ui.state import Scene
 
 MAX_DEPTH = 2
@@ -48,7 +48,8 @@ def _head(scene: Scene) -> None:
             help="Undo (Ctrl+Z)",
             type="tertiary",
             disabled=not (scene.state.past or scene.state.refused),
-            on_click=state.undo,
+            on_click=state.later,
+            args=(state.undo,),
             shortcut="Ctrl+Z",
         )
         st.button(
@@ -58,7 +59,8 @@ def _head(scene: Scene) -> None:
             help="Redo (Ctrl+Y)",
             type="tertiary",
             disabled=not scene.state.future,
-            on_click=state.redo,
+            on_click=state.later,
+            args=(state.redo,),
             shortcut="Ctrl+Y",
         )
 
@@ -72,7 +74,7 @@ def _presets() -> None:
     with popover:
         for preset in presets.PRESETS:
             key = f"explore.preset.{preset.name}"
-            st.button(preset.name, key=key, on_click=take_preset, args=(preset.pipeline,), width="stretch")
+            st.button(preset.name, key=key, on_click=state.later, args=(take_preset, preset.pipeline), width="stretch")
             st.caption(preset.rationale)
 
 
@@ -103,9 +105,12 @@ def _card_head(item: Item, scene: Scene, depth: int) -> None:
     key = f"explore.step.{item.id}"
     opened = scene.state.opened == item.id
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", wrap=False):
-        st.session_state[f"{key}.enabled"] = item.enabled
+        held.put(f"{key}.enabled", item.enabled)
         st.toggle(
-            f"{name} is on", key=f"{key}.enabled", label_visibility="collapsed", on_change=_switch, args=(item.id,)
+            f"{name} is on",
+            key=f"{key}.enabled",
+            label_visibility="collapsed",
+            on_change=held.heard(f"{key}.enabled", _switch, item.id),
         )
         st.button(
             f"**{name}**" if item.enabled else f":gray[{name}]",
@@ -122,7 +127,7 @@ def _card_head(item: Item, scene: Scene, depth: int) -> None:
             key=f"{key}.menu",
             icon=":material/more_vert:",
             type="tertiary",
-            on_click=_act,
+            on_click=_chosen,
             args=(item.id, scene.facts),
         )
 
@@ -145,10 +150,15 @@ def _actions(item: Item, pipeline: Pipeline, depth: int) -> list[str]:
     return [*actions, DELETE]
 
 
-def _act(item_id: str, facts: ImageFacts | None) -> None:
+def _chosen(item_id: str, facts: ImageFacts | None) -> None:
+    state.later(_act, item_id, st.session_state[f"explore.step.{item_id}.menu"], facts)
+
+
+def _act(item_id: str, action: str | None, facts: ImageFacts | None) -> None:
     """Do what was chosen in the menu of an item."""
-    action = st.session_state[f"explore.step.{item_id}.menu"]
     pipeline = state.get().pipeline
+    if all(item.id != item_id for item in edits.items(pipeline)):
+        return  # it went with an earlier click
     if action == UP:
         state.edit(edits.move(pipeline, item_id, -1))
     elif action == DOWN:

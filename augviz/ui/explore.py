@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from augviz.ui import details, editor, edits, image_card, page, refresh, scene, state, viewer
+from augviz.ui import details, editor, edits, held, image_card, page, refresh, scene, state, viewer
 from augviz.ui.state import Scene
 
 EDITOR_PX = 344
@@ -100,7 +100,7 @@ def _toolbar(seen: Scene) -> None:
     now = seen.state
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", wrap=False, key="explore.toolbar"):
         st.caption("Seed", width="content")
-        st.session_state["explore.seed"] = now.seed
+        held.put("explore.seed", now.seed)
         st.number_input(
             "Seed",
             0,
@@ -108,7 +108,7 @@ def _toolbar(seen: Scene) -> None:
             value=None,
             step=1,
             key="explore.seed",
-            on_change=_set_seed,
+            on_change=held.heard("explore.seed", _set_seed),
             label_visibility="collapsed",
             width=120,
         )
@@ -117,13 +117,14 @@ def _toolbar(seen: Scene) -> None:
             icon=":material/casino:",
             key="explore.new_draws",
             help="New draws (Alt+N)",
-            on_click=_new_draws,
+            on_click=state.later,
+            args=(_new_draws,),
             shortcut="Alt+N",
         )
         st.space("stretch")
         if now.mode == "Draws":
             st.caption("Draws", width="content")
-            st.session_state["explore.draws"] = now.draws
+            held.put("explore.draws", now.draws)
             st.number_input(
                 "Draws",
                 1,
@@ -131,18 +132,18 @@ def _toolbar(seen: Scene) -> None:
                 value=None,
                 step=1,
                 key="explore.draws",
-                on_change=_set_draws,
+                on_change=held.heard("explore.draws", _set_draws),
                 label_visibility="collapsed",
                 width=120,
             )
-        st.session_state["explore.mode"] = now.mode
+        held.put("explore.mode", now.mode)
         st.segmented_control(
             "View",
             state.MODES,
             key="explore.mode",
             required=True,
             label_visibility="collapsed",
-            on_change=_set_mode,
+            on_change=held.heard("explore.mode", _set_mode),
         )
 
 

@@ -1,4 +1,4 @@
-"""Tells a visitor's picture what to show next, over a WebSocket of its own.
+"""Tells a visitor's picture what to show next, over a WebSocket of its own, and hears what the browser has shown.
 
 Streamlit brings the same data with the page a little later (the browser renders the run first, 0.1 s and more), so a feed
 that cannot be opened costs time and nothing else. No Streamlit here.
@@ -21,6 +21,7 @@ MAX_LISTENERS = 8
 
 _Listener = tuple[asyncio.AbstractEventLoop, "asyncio.Queue[str]"]
 _listeners: dict[str, list[_Listener]] = {}
+_seen: dict[str, int] = {}
 _lock = threading.Lock()  # pages are threads, sockets live in the server's loop
 
 
@@ -41,6 +42,20 @@ def publish(session: str, data: Mapping[str, Any]) -> bool:
     return bool(listeners)
 
 
+def seen(session: str) -> int | None:
+    """The last version of the state that the browser has shown with the page; None where it has not told."""
+    return _seen.get(session)
+
+
+def _hear(session: str, text: str | None) -> None:
+    """Take a message of the browser: `{"seen": version}`. Anything else is not ours."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        version = int(json.loads(text or "")["seen"])
+        with _lock:
+            if session in _listeners:
+                _seen[session] = max(version, _seen.get(session, version))
+
+
 async def _listen(socket: WebSocket) -> None:
     session = socket.path_params["session"]
     listener: _Listener = (asyncio.get_running_loop(), asyncio.Queue())
@@ -51,8 +66,8 @@ async def _listen(socket: WebSocket) -> None:
     await socket.accept()
     sending = asyncio.ensure_future(_send(socket, listener[1]))
     try:
-        while (await socket.receive())["type"] != "websocket.disconnect":
-            pass  # nothing is expected
+        while (message := await socket.receive())["type"] != "websocket.disconnect":
+            _hear(session, message.get("text"))
     finally:
         sending.cancel()
         with _lock:
@@ -61,6 +76,7 @@ async def _listen(socket: WebSocket) -> None:
                 _listeners[session] = left
             else:
                 _listeners.pop(session, None)
+                _seen.pop(session, None)
 
 
 async def _send(socket: WebSocket, queue: asyncio.Queue[str]) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from augviz.errors import AugvizError
 from augviz.model import DTYPES, Header, ImageFacts, InputChoice
-from augviz.ui import desk, image_dialog, state
+from augviz.ui import desk, held, image_dialog, state
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene
 from augviz.units import bytes_text, megapixels_text, size_text
@@ -65,22 +65,22 @@ def _input_choice(scene: Scene) -> None:
     for name, (label, applies, value) in offered.items():
         if applies or value:
             key = f"explore.input.{name}"
-            st.session_state[key] = value
-            st.toggle(label, key=key, on_change=_choose, args=(name,))
+            held.put(key, value)
+            st.toggle(label, key=key, on_change=held.heard(key, _choose, name))
     if raw.levels > 1:
-        st.session_state["explore.input.level"] = choice.level or 0
+        held.put("explore.input.level", choice.level or 0)
         sizes = [size_text(*size) for size in raw.level_sizes]
         st.selectbox(
             "Level of the pyramid",
             range(raw.levels),
             format_func=lambda level: f"{level}: {sizes[level]}",
             key="explore.input.level",
-            on_change=_choose,
-            args=("level",),
+            on_change=held.heard("explore.input.level", _choose, "level"),
         )
     if raw.pages > 1:
-        st.session_state["explore.input.page"] = choice.page or 0
-        st.number_input("Page", 0, raw.pages - 1, key="explore.input.page", on_change=_choose, args=("page",))
+        held.put("explore.input.page", choice.page or 0)
+        take = held.heard("explore.input.page", _choose, "page")
+        st.number_input("Page", 0, raw.pages - 1, key="explore.input.page", on_change=take)
 
 
 def _choose(name: str) -> None:

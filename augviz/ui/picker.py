@@ -82,8 +82,8 @@ def _row(spec: TransformSpec | GroupSpec, scene: Scene, group_id: str | None) ->
             key=f"explore.picker.add.{spec.name}",
             icon=":material/add:",
             disabled=bool(unusable),
-            on_click=add,
-            args=(spec.name, scene, group_id),
+            on_click=state.later,
+            args=(add, spec.name, scene, group_id),
         )
 
 

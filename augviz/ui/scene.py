@@ -19,6 +19,7 @@ ANNOUNCED = "explore.announced"
 
 def current() -> tuple[Scene, AugvizError | None]:
     """The state and the facts of its image; the error where it cannot be opened."""
+    state.settle()
     now = state.get()
     try:
         return Scene(now, desk.facts_of(now.source, now.pipeline.input)), None

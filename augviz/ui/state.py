@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from augviz.model import Draw, ImageFacts, Pipeline, Problem, Step
 from augviz.recipes import Recipe
 
 KEY = "explore"
+WAITING = "explore.waiting"
 MODES = ("Compare", "Curtain", "Draws", "Steps")
 MAX_DRAWS = 16
 MAX_UNDO = 200
@@ -82,6 +83,21 @@ def change(**fields: Any) -> None:
     """Replace some fields of the state, in one assignment."""
     now = get()
     st.session_state[KEY] = replace(now, version=now.version + 1, **fields)
+
+
+def later(action: Callable[..., None], *args: Any) -> None:
+    """What a button's callback does: put the action off until all that was clicked before the page ran again is known.
+
+    Streamlit 1.67 runs the callbacks of clicks that came in quick succession with the newest first, so that an undo
+    would undo what stood before the edit that it followed.
+    """
+    st.session_state[WAITING] = (*st.session_state.get(WAITING, ()), (action, args))
+
+
+def settle() -> None:
+    """Do what was put off, in the order of the clicks."""
+    for action, args in reversed(st.session_state.pop(WAITING, ())):
+        action(*args)
 
 
 def edit(pipeline: Pipeline, **fields: Any) -> None:

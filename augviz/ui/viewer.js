@@ -122,6 +122,19 @@ class Viewer {
     this.tell = component.setTriggerValue;
     this.listen(component.data);
     this.take(component.data);
+    clearTimeout(this.telling);
+    this.whenShown(() => { this.seen = component.data.version; this.acknowledge(); });
+  }
+
+  // The picture comes before the rest of the page: what the run put into the widgets is shown when it has ended.
+  whenShown(then) {
+    const app = document.querySelector('[data-testid="stApp"]');
+    if (app && app.dataset.testScriptState === 'notRunning') this.telling = setTimeout(() => requestAnimationFrame(then));
+    else this.telling = setTimeout(() => this.whenShown(then), SETTLE_MS);
+  }
+
+  acknowledge() {
+    if (this.seen !== undefined && this.feed.readyState === WebSocket.OPEN) this.feed.send(JSON.stringify({ seen: this.seen }));
   }
 
   // The same data comes twice: by the feed, and with the page. The later version counts, whichever way it came.
@@ -140,6 +153,7 @@ class Viewer {
     if (this.feed && this.feed.url === address.href && this.feed.readyState <= WebSocket.OPEN) return;
     if (this.feed) this.feed.close();
     this.feed = new WebSocket(address);
+    this.feed.onopen = () => this.acknowledge();
     this.feed.onmessage = message => this.take(JSON.parse(message.data));
   }
 
@@ -147,7 +161,7 @@ class Viewer {
     this.turn += 1;
     document.removeEventListener('keydown', this.onkey);
     if (this.feed) this.feed.close();
-    clearTimeout(this.settle); clearTimeout(this.slow);
+    clearTimeout(this.settle); clearTimeout(this.slow); clearTimeout(this.telling);
     if (this.reporting) this.reporting.abort();
     this.resizer.disconnect();
     this.shots.forEach(shot => shot.close());

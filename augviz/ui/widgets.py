@@ -15,6 +15,7 @@ import streamlit as st
 
 from augviz import catalog, checks
 from augviz.model import REQUIRED, XY, ImageFacts, ParamKind, ParamSpec, Value
+from augviz.ui import held
 
 Take = Callable[[Value], None]
 
@@ -103,12 +104,12 @@ def show(field: Field) -> None:
         TABLE[field.spec.kind](field)
         return
     key = f"{field.key}.given"
-    st.session_state[key] = field.value is not None
+    held.put(key, field.value is not None)
     st.checkbox(
         f"{field.label} :gray[:small[{'' if field.value is not None else 'none'}]]",
         key=key,
         help=field.help,
-        on_change=lambda: field.take(_some_value(field) if st.session_state[key] else None),
+        on_change=held.heard(key, lambda: field.take(_some_value(field) if st.session_state[key] else None)),
     )
     if field.value is not None:
         TABLE[field.spec.kind](field)
@@ -136,17 +137,21 @@ def _label(field: Field) -> dict[str, Any]:
 
 
 def _toggle(field: Field) -> None:
-    st.session_state[field.key] = bool(field.value)
-    st.toggle(key=field.key, on_change=lambda: field.take(bool(st.session_state[field.key])), **_label(field))
+    held.put(field.key, bool(field.value))
+    take = held.heard(field.key, lambda: field.take(bool(st.session_state[field.key])))
+    st.toggle(key=field.key, on_change=take, **_label(field))
 
 
 def _choice(field: Field) -> None:
     choices = list(field.spec.choices)
     if isinstance(field.value, str) and field.value not in choices:
         choices.append(field.value)
-    st.session_state[field.key] = field.value
+    held.put(field.key, field.value)
     st.selectbox(
-        options=choices, key=field.key, on_change=lambda: field.take(st.session_state[field.key]), **_label(field)
+        options=choices,
+        key=field.key,
+        on_change=held.heard(field.key, lambda: field.take(st.session_state[field.key])),
+        **_label(field),
     )
 
 
@@ -177,7 +182,7 @@ def number(field: Field, key: str, value: float | int, on_change: Callable[[], N
     whole = options.pop("whole", _is_int(field.spec))
     cast = int if whole else float
     low, high = _bounds(field, value)
-    st.session_state[key] = cast(value)
+    held.put(key, cast(value))
     st.number_input(
         min_value=None if low is None else cast(low),
         max_value=None if high is None else cast(high),
@@ -185,7 +190,7 @@ def number(field: Field, key: str, value: float | int, on_change: Callable[[], N
         step=_step(field, whole),
         format="%d" if whole else "%.6g",
         key=key,
-        on_change=on_change,
+        on_change=held.heard(key, on_change),
         **options,
     )
 
@@ -235,14 +240,14 @@ def range_entry(
 
     floor, ceiling = _bounds(field, low, high)
     if floor is not None and ceiling is not None and floor < ceiling and not odd:
-        st.session_state[key] = (low, high)
+        held.put(key, (low, high))
         st.slider(
             min_value=cast(floor),
             max_value=cast(ceiling),
             step=_step(field, whole),
             format="%d" if whole else "%.4g",
             key=key,
-            on_change=lambda: offer(*st.session_state[key], moved_low=True),
+            on_change=held.heard(key, lambda: offer(*st.session_state[key], moved_low=True)),
             **label,
         )
         label = {}
@@ -271,7 +276,7 @@ def _odd(value: float | int) -> int:
 def _size(field: Field) -> None:
     fraction = isinstance(field.value, float)
     unit_key = f"{field.key}.unit"
-    st.session_state[unit_key] = "fraction" if fraction else "px"
+    held.put(unit_key, "fraction" if fraction else "px")
     side = field.bounds[1] or 1000
     value = field.value if checks.is_number(field.value) else 1
 
@@ -303,7 +308,7 @@ def _size(field: Field) -> None:
             key=unit_key,
             required=True,
             label_visibility="collapsed",
-            on_change=switch,
+            on_change=held.heard(unit_key, switch),
         )
 
 
@@ -316,7 +321,7 @@ def _per_band(field: Field) -> None:
         whole = field.facts.header.format not in ("float", "double")
     bands = field.facts.header.bands if field.facts else 3
     each_key = f"{field.key}.each"
-    st.session_state[each_key] = isinstance(field.value, tuple)
+    held.put(each_key, isinstance(field.value, tuple))
 
     def switch() -> None:
         if st.session_state[each_key]:
@@ -327,15 +332,15 @@ def _per_band(field: Field) -> None:
     if "label_visibility" not in _label(field):
         st.markdown(f":small[{field.label}]", help=field.help)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.toggle("Each band", key=each_key, on_change=switch)
+        st.toggle("Each band", key=each_key, on_change=held.heard(each_key, switch))
         if is_colour and whole and len(values) == 3 and all(0 <= v <= 255 for v in values):
             hex_key = f"{field.key}.hex"
-            st.session_state[hex_key] = "#" + "".join(f"{int(v):02x}" for v in values)
+            held.put(hex_key, "#" + "".join(f"{int(v):02x}" for v in values))
             st.color_picker(
                 f"{field.spec.name} as a colour",
                 key=hex_key,
                 label_visibility="collapsed",
-                on_change=lambda: field.take(tuple(bytes.fromhex(st.session_state[hex_key][1:]))),
+                on_change=held.heard(hex_key, lambda: field.take(tuple(bytes.fromhex(st.session_state[hex_key][1:])))),
             )
     keys = [f"{field.key}.{band}" if isinstance(field.value, tuple) else field.key for band in range(len(values))]
     with st.container(horizontal=True, gap="small"):
@@ -368,13 +373,13 @@ def _xy_range(field: Field) -> None:
     pairs = checks.pairs(field.spec, field.value) or ((0, 0),)
     x, y = (pairs[0], pairs[-1])
     same_key = f"{field.key}.same"
-    st.session_state[same_key] = both
+    held.put(same_key, both)
     if "label_visibility" not in _label(field):
         st.markdown(f":small[{field.label}]", help=field.help)
     st.toggle(
         "Same for both axes",
         key=same_key,
-        on_change=lambda: field.take(x if st.session_state[same_key] else XY(x, y)),
+        on_change=held.heard(same_key, lambda: field.take(x if st.session_state[same_key] else XY(x, y))),
     )
     if both:
         range_entry(field, field.key, x, field.take, label=field.spec.name, label_visibility="collapsed")
@@ -386,7 +391,7 @@ def _xy_range(field: Field) -> None:
 def _ints(field: Field) -> None:
     """One whole number, or several to choose from, typed with commas."""
     values = _numbers(field.value)
-    st.session_state[field.key] = ", ".join(str(v) for v in values)
+    held.put(field.key, ", ".join(str(v) for v in values))
 
     def read() -> None:
         found = [int(text) for text in re.findall(r"-?\d+", st.session_state[field.key] or "")]
@@ -396,7 +401,7 @@ def _ints(field: Field) -> None:
     st.text_input(
         key=field.key,
         validate=(r"\s*-?\d+(\s*,\s*-?\d+)*\s*", "Whole numbers, with commas between them"),
-        on_change=read,
+        on_change=held.heard(field.key, read),
         **_label(field),
     )
 
@@ -427,8 +432,8 @@ def probability(key: str, value: float, take: Take, name: str = "p") -> None:
             take(_clean(new, whole=False))
 
     exact = f"{key}.exact"
-    st.session_state[key] = float(value)
-    st.session_state[exact] = float(value)
+    held.put(key, float(value))
+    held.put(exact, float(value))
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", wrap=False):
         st.slider(
             f"{name} :gray[:small[probability]]",
@@ -436,7 +441,7 @@ def probability(key: str, value: float, take: Take, name: str = "p") -> None:
             1.0,
             step=0.05,
             key=key,
-            on_change=lambda: offer(st.session_state[key]),
+            on_change=held.heard(key, lambda: offer(st.session_state[key])),
         )
         st.number_input(
             f"{name}, exactly",
@@ -448,5 +453,5 @@ def probability(key: str, value: float, take: Take, name: str = "p") -> None:
             label_visibility="collapsed",
             format="%.4g",
             width=NUMBER_WIDTH_PX,
-            on_change=lambda: offer(st.session_state[exact]),
+            on_change=held.heard(exact, lambda: offer(st.session_state[exact])),
         )
