@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from augviz.child import Answer
+from augviz.child import Answer, verdict
 from augviz.errors import Cancelled, StepError, WorkerCrashed, WorkerError, WorkerTimeout
 from augviz.workers import Pool
 
@@ -164,7 +164,7 @@ class Answers:
         except WorkerError:  # no room for another process: the crash itself is the better news
             self._finish(computation, error)
             return
-        future.add_done_callback(lambda blamed: self._finish(computation, _verdict(blamed.exception(), error)))
+        future.add_done_callback(lambda blamed: self._finish(computation, verdict(blamed.exception(), error)))
 
     def _finish(self, computation: _Computation, outcome: Answer | BaseException) -> None:
         name = computation.question.name
@@ -199,19 +199,6 @@ class Answers:
 
 def _size(answer: Answer) -> int:
     return len(answer.blob) + _BYTES_PER_CHARACTER * len(json.dumps(answer.value))
-
-
-def _verdict(blamed: BaseException | None, error: WorkerCrashed | WorkerTimeout) -> BaseException:
-    """What to tell after a crash or a time-out: the step at fault if it was found, else what happened.
-
-    A crash is a step's only if that step has crashed again: the slowest step, which "blame" names else, has not.
-    """
-    if not isinstance(blamed, StepError):
-        return error
-    if isinstance(error, WorkerCrashed):
-        return blamed if isinstance(blamed.__cause__, WorkerCrashed) else error
-    blamed.__cause__ = error
-    return blamed
 
 
 def _will_crash_again(error: StepError) -> bool:

@@ -52,6 +52,9 @@ __all__ = [
 INTERPOLATORS = rows.INTERPOLATORS
 KERNELS = rows.KERNELS
 EXTENDS = rows.EXTENDS
+EIGHT_BIT_ONLY = rows.EIGHT_BIT_ONLY
+WIDER_INTEGERS = ("ushort", "short", "uint", "int")
+"""libvips' formats of whole numbers that are wider than 8 bit."""
 FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(row.family for row in rows.ROWS))
 TRANSFORMS: dict[str, TransformSpec] = {row.name: row for row in rows.ROWS}
 GROUPS: dict[str, GroupSpec] = {row.name: row for row in rows.GROUP_ROWS}

@@ -22,6 +22,16 @@ from augviz.model import (
 
 INTERPOLATORS = ("nearest", "bilinear", "bicubic", "lbb", "nohalo", "vsqbs")
 KERNELS = ("nearest", "linear", "cubic", "mitchell", "lanczos2", "lanczos3", "mks2013", "mks2021")
+EIGHT_BIT_ONLY = {
+    "RandomBrightnessContrast": "D13",
+    "HueSaturationValue": "D14",
+    "HEDShift": "D16",
+    "Sharpen": "D17",
+    "Emboss": "D17",
+}
+"""Transforms that take wider whole numbers for 8 bit (or for 0 to 1), so that nearly every pixel ends at a limit, and the
+defect. All but the first also make 8-bit images of float ones, black where these run from 0 to 1."""
+
 EXTENDS = ("black", "copy", "repeat", "mirror", "white", "background")
 DIRECTIONS = (
     "centre",

@@ -106,6 +106,19 @@ class Call:
             self.child.stop(self, grace_seconds)
 
 
+def verdict(blamed: BaseException | None, error: WorkerCrashed | WorkerTimeout) -> BaseException:
+    """What to tell after a crash or a time-out: the step at fault if it was found, else what happened.
+
+    A crash is a step's only if that step has crashed again: the slowest step, which "blame" names else, has not.
+    """
+    if not isinstance(blamed, StepError):
+        return error
+    if isinstance(error, WorkerCrashed):
+        return blamed if isinstance(blamed.__cause__, WorkerCrashed) else error
+    blamed.__cause__ = error
+    return blamed
+
+
 class Child:
     """A worker process. One thread asks; `stop` and `end` may be called by any.
 

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -21,7 +22,9 @@ from augviz.errors import (
     AugvizError,
     ImageError,
     PipelineError,
+    StepError,
     WorkerCrashed,
+    WorkerError,
     WorkerTimeout,
 )
 
@@ -111,12 +114,25 @@ def _parser() -> argparse.ArgumentParser:
     draw.add_argument("--json", action="store_true", help="print JSON")
 
     export = add("export", _export, "the pipeline as Python text", "PIPELINE")
-    export.add_argument("--as", dest="form", choices=("compose", "dataset"), default="compose", help="what to write")
-    export.add_argument("--image", metavar="IMAGE", help="an image as the pipeline will get them")
+    export.add_argument(
+        "--as", dest="form", choices=("compose", "dataset", "draw"), default="compose", help="what to write"
+    )
+    _add_seed(export)
+    export.add_argument(
+        "--image", metavar="IMAGE", help="an image as the pipeline will get them; draw: the image drawn for"
+    )
+
+    taken = add("import", _import, "a pipeline from Python code or the library's JSON, as a file", "FILE")
+    taken.add_argument("--number", metavar="N", type=_positive, help="which Compose of the file, from 1")
+    taken.add_argument("-o", dest="out", metavar="PIPELINE", required=True, help="file to write: .json")
     return parser
 
 
-_POSITIONALS = {"IMAGE": "an image file", "PIPELINE": "a saved pipeline (JSON), - is standard input"}
+_POSITIONALS = {
+    "IMAGE": "an image file",
+    "PIPELINE": "a saved pipeline (JSON) or Python code (.py), - is standard input",
+    "FILE": "Python code, or JSON of augviz or A.to_dict, - is standard input",
+}
 _MAX_SIDE = f"the source's longer side would get PX pixels (preview: {DEFAULT_MAX_SIDE}); never enlarged"
 
 
@@ -168,7 +184,7 @@ def _draw(options: argparse.Namespace) -> None:
     found = _work("draw", request)["draw"]
     steps = [{key: step[key] for key in DRAW_KEYS} for step in found["steps"]]
     draw = {"seed": found["seed"], "steps": steps}
-    print(json.dumps(draw, indent=2) if options.json else _draw_text(draw))
+    print(json.dumps(draw, indent=2, allow_nan=False) if options.json else _draw_text(draw))
 
 
 def _preview(options: argparse.Namespace) -> None:
@@ -184,6 +200,9 @@ def _export(options: argparse.Namespace) -> None:
     from augviz import export, saved
 
     pipeline = _read_pipeline(options.pipeline)
+    if options.form == "draw":
+        sys.stdout.write(_draw_script(pipeline, options))
+        return
     facts = None
     if options.image is not None:
         from augviz.facts import facts_from_json
@@ -194,20 +213,58 @@ def _export(options: argparse.Namespace) -> None:
     sys.stdout.write(text)
 
 
+def _draw_script(pipeline: Pipeline, options: argparse.Namespace) -> str:
+    from augviz import draw_text, saved
+    from augviz.facts import draw_from_json
+
+    if options.image is None:
+        raise ArgumentError("--as draw: --image must be given, since a draw belongs to an image.")
+    form = saved.dump(pipeline)
+    request = {"path": options.image, "input": form.get("input", {}), "pipeline": form, "seed": options.seed}
+    return draw_text.draw(pipeline, draw_from_json(_work("draw", request)["draw"]), options.image)
+
+
+def _import(options: argparse.Namespace) -> None:
+    from augviz import parse, saved
+
+    found = parse.read(_read_text(options.file), _name(options.file), number=options.number)
+    with _unfinished(Path(options.out), (".json",)) as path:
+        path.write_text(saved.dumps(found.pipeline) + "\n", encoding="utf-8")
+    for note in found.notes:
+        print(note)
+
+
 # Input
 
 
 def _read_pipeline(path: str) -> Pipeline:
-    from augviz import saved
+    """The pipeline of a file, or of standard input for "-": Python code from a .py file or "-", else JSON."""
+    from augviz import parse, saved
 
-    name = "standard input" if path == "-" else path
+    text = _read_text(path)
+    if path != "-" and Path(path).suffix != ".py" and not parse.is_json(text):
+        return saved.loads(text)
+    found = parse.read(text, _name(path))
+    lost = next((note for note in found.notes if note.lost), None)
+    if lost is not None:
+        raise PipelineError(f"{_name(path)}: {str(lost).rstrip('.')} (python -m augviz import shows the rest).")
+    return found.pipeline
+
+
+def _read_text(path: str) -> str:
+    # Python warns of odd literals in a text that it parses, and only a text that is run would have to hear of it.
+    warnings.simplefilter("ignore", SyntaxWarning)
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-        return saved.loads(data.decode("utf-8-sig"))
+        return data.decode("utf-8-sig")
     except OSError as error:
-        raise PipelineError(f"{name}: the pipeline cannot be read: {error.strerror}.") from error
+        raise PipelineError(f"{_name(path)}: the pipeline cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise PipelineError(f"{name}: the pipeline is not text in UTF-8.") from error
+        raise PipelineError(f"{_name(path)}: the pipeline is not text in UTF-8.") from error
+
+
+def _name(path: str) -> str:
+    return "standard input" if path == "-" else path
 
 
 def _request(options: argparse.Namespace) -> dict[str, Any]:
@@ -227,10 +284,30 @@ def _work(function: str, request: Mapping[str, Any]) -> dict[str, Any]:
         return _run(function, request)
     except (WorkerCrashed, WorkerTimeout) as failure:
         if "pipeline" in request:
-            after = "time-out" if isinstance(failure, WorkerTimeout) else "crash"
-            again = {**{key: request[key] for key in ("path", "input", "pipeline", "seed")}, "after": after}
-            _run("blame", again, BLAME_SECONDS)
+            raise _blamed(request, failure) from failure
         raise
+
+
+def _blamed(request: Mapping[str, Any], failure: WorkerCrashed | WorkerTimeout) -> BaseException:
+    """The error that names the step at fault, else the failure itself."""
+    from augviz.child import verdict
+    from augviz.settings import get_settings
+    from augviz.units import seconds_text
+
+    is_late = isinstance(failure, WorkerTimeout)
+    again = {key: request[key] for key in ("path", "input", "pipeline", "seed")}
+    try:
+        _run("blame", {**again, "after": "time-out" if is_late else "crash"}, BLAME_SECONDS)
+    except StepError as blamed:
+        if is_late:  # the search has a limit of its own, which is nobody's business
+            reason = f"it takes longer than the time limit of {seconds_text(get_settings().job_seconds)}."
+            return StepError(blamed.transform, reason, step_id=blamed.step_id, position=blamed.position)
+        return verdict(blamed, failure)
+    except ImageError as error:
+        return error
+    except WorkerError:
+        return failure
+    return failure
 
 
 def _run(function: str, request: Mapping[str, Any], at_most_seconds: float = float("inf")) -> dict[str, Any]:
@@ -283,10 +360,10 @@ def _write(function: str, options: argparse.Namespace, more: Mapping[str, Any]) 
 
 
 @contextlib.contextmanager
-def _unfinished(out: Path) -> Iterator[Path]:
+def _unfinished(out: Path, suffixes: tuple[str, ...] = OUTPUT_SUFFIXES) -> Iterator[Path]:
     """A file to write to; it gets the name `out` when the block ends well, else nothing of it is left."""
-    if out.suffix.lower() not in OUTPUT_SUFFIXES:
-        raise ArgumentError(f"-o: the name must end in {', '.join(OUTPUT_SUFFIXES)}, got {out.name!r}.")
+    if out.suffix.lower() not in suffixes:
+        raise ArgumentError(f"-o: the name must end in {', '.join(suffixes)}, got {out.name!r}.")
     if out.is_dir():
         raise ArgumentError(f"-o: {out} is a folder.")
     if not out.parent.is_dir():

@@ -82,7 +82,7 @@ if __name__ == "__main__":
         print([tuple(image.shape) for image in images], labels.tolist())
 '''
 
-_OPEN_LEVEL = '''\
+OPEN_LEVEL = '''\
 def open_level(path, level, **options):
     """Open one level of a pyramid; 0 is full size."""
     image = pyvips.Image.new_from_file(str(path), **options)
@@ -123,7 +123,7 @@ def module(
     needed = {*imports, "import pyvips", "import torch"}
     functions = [_open_image(pipeline.input, bool(bands))]
     if pipeline.input.level:
-        functions.insert(0, _OPEN_LEVEL)
+        functions.insert(0, OPEN_LEVEL)
     result = "image"
     if not _ends_in_tensor(pipeline):
         functions.append(_TO_TENSOR)
@@ -163,20 +163,31 @@ def _bands_constant(bands: tuple[int, ...]) -> str:
     return f"BANDS = {numbers}  # how many bands an image may have\n"
 
 
-def _open_image(choice: InputChoice, checked: bool) -> str:
-    """The function that opens a file as the pipeline takes it: page, level, orientation, 8 bit, bands."""
-    lines = ["def open_image(path):", '    """Open an image file; pixels are read when they are needed."""']
+def opening(choice: InputChoice, path: str, text: str) -> list[str]:
+    """The statements that set `image` to what a pipeline takes of a file: page, level, orientation, 8 bit, bands.
+
+    Args:
+        path: the expression of the file's path; a level also needs `OPEN_LEVEL`.
+        text: the expression of the path as text.
+    """
     page = f", page={choice.page}" if choice.page is not None else ""
     if choice.level:
-        lines.append(f"    image = open_level(path, {choice.level}{page})")
+        lines = [f"image = open_level({path}, {choice.level}{page})"]
     else:
-        lines.append(f"    image = pyvips.Image.new_from_file(str(path){page})")
+        lines = [f"image = pyvips.Image.new_from_file({text}{page})"]
     if choice.upright:
-        lines.append("    image = image.autorot()")
+        lines.append("image = image.autorot()")
     if choice.as_8_bit:
-        lines.append('    image = image.colourspace("srgb" if image.bands >= 3 else "b-w")')
+        lines.append('image = image.colourspace("srgb" if image.bands >= 3 else "b-w")')
     if choice.bands is not None:
-        lines.append(f"    image = image[:{choice.bands}]")
+        lines.append(f"image = image[:{choice.bands}]")
+    return lines
+
+
+def _open_image(choice: InputChoice, checked: bool) -> str:
+    """The function that opens a file as the pipeline takes it."""
+    lines = ["def open_image(path):", '    """Open an image file; pixels are read when they are needed."""']
+    lines += [f"    {line}" for line in opening(choice, "path", "str(path)")]
     if checked:
         lines += [
             "    if image.bands not in BANDS:",
@@ -201,12 +212,17 @@ def _transforms(items: tuple[Item, ...]) -> set[str]:
     return names
 
 
-def _noise_remark(pipeline: Pipeline) -> str:
-    unseeded = sorted(
+def unseeded(pipeline: Pipeline) -> list[str]:
+    """Names of the transforms taking part whose noise libvips seeds by itself, sorted."""
+    return sorted(
         name
         for name in _transforms(pipeline.steps)
         if any(caveat.defect == _UNSEEDED_NOISE for caveat in catalog.TRANSFORMS[name].caveats)
     )
-    if not unseeded:
+
+
+def _noise_remark(pipeline: Pipeline) -> str:
+    names = unseeded(pipeline)
+    if not names:
         return ""
-    return f"\n    # libvips seeds the noise of {' and '.join(unseeded)} itself: it differs from run to run"
+    return f"\n    # libvips seeds the noise of {' and '.join(names)} itself: it differs from run to run"

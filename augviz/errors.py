@@ -15,6 +15,10 @@ class ImageError(AugvizError, ValueError):
     """An image cannot be found, opened, read or written."""
 
 
+class DownloadError(AugvizError, RuntimeError):
+    """A data set cannot be downloaded, or what was downloaded is not as it must be."""
+
+
 class PipelineError(AugvizError, ValueError):
     """A pipeline, as a whole or in one of its items, is not well formed."""
 

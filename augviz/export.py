@@ -53,7 +53,7 @@ def imports(pipeline: Pipeline) -> list[str]:
 
 def expression(pipeline: Pipeline) -> str:
     """The statement `transform = A.Compose([...])`, with a newline at its end."""
-    steps = list_of(_item(item) for item in batches.enabled(pipeline.steps))
+    steps = list_of(item_node(item) for item in batches.enabled(pipeline.steps))
     node = Brackets("A.Compose(", (("", steps),), ")")
     return statement("transform = ", node)
 
@@ -88,7 +88,8 @@ def dataset(pipeline: Pipeline, facts: ImageFacts | None = None) -> str:
     )
 
 
-def _item(item: Item) -> Node:
+def item_node(item: Item) -> Node:
+    """The expression that builds a step or a group. Raises PipelineError as `compose` does."""
     return _group(item) if isinstance(item, Group) else _step(item)
 
 
@@ -116,12 +117,12 @@ def _group(group: Group) -> Node:
     if group.group == "OneOrOther":
         names = ("first=", "second=")
         if len(group.steps) == len(names):
-            members = [(name, _item(member)) for name, member in zip(names, group.steps, strict=True)]
+            members = [(name, item_node(member)) for name, member in zip(names, group.steps, strict=True)]
         else:
             # With one of the two switched off the library's class takes a list, and always applies its only member.
-            members = [("transforms=", list_of(_item(member) for member in group.steps))]
+            members = [("transforms=", list_of(item_node(member) for member in group.steps))]
     else:
-        members = [("", list_of(_item(member) for member in group.steps))]
+        members = [("", list_of(item_node(member) for member in group.steps))]
     if group.n is not None:
         members.append(("n=", literal(group.n)))
     if group.replace is not None and not group.replace:

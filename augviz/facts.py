@@ -1,4 +1,4 @@
-"""`ImageFacts` as JSON values and back. No pyvips: the server reads what a worker has described."""
+"""`ImageFacts` as JSON values and back, and draws from theirs. No pyvips: the server reads what a worker has described."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from augviz.model import Header, ImageFacts
+from augviz.model import Draw, DrawnLeaf, Header, ImageFacts
 
 
 def facts_json(facts: ImageFacts) -> dict[str, Any]:
@@ -28,6 +28,29 @@ def facts_from_json(values: Mapping[str, Any]) -> ImageFacts:
         "changes": tuple(values["changes"]),
     }
     return ImageFacts(**{**values, **changed})
+
+
+def draw_from_json(data: Mapping[str, Any]) -> Draw:
+    """The draw that a worker has described."""
+    source = _header(data["source"])
+    leaves = tuple(
+        DrawnLeaf(
+            step["id"],
+            step["transform"],
+            step["position"],
+            step["applied"],
+            step["enabled"],
+            step["values"],
+            _header(step["before"]),
+            _header(step["after"]),
+        )
+        for step in data["steps"]
+    )
+    return Draw(data["seed"], source, leaves, _header(data["result"]), data["tensor"])
+
+
+def _header(data: Mapping[str, Any]) -> Header:
+    return Header(data["width"], data["height"], data["bands"], data["format"])
 
 
 def info_json(facts: ImageFacts) -> dict[str, Any]:

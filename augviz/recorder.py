@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyvips
 
+from augviz import guards
 from augviz.errors import AugvizError, StepError
 from augviz.firing import Firing, Tensor, by_mean, header, words
 from augviz.library import A
 from augviz.model import Step
 from augviz.settings import get_settings
-
-HOLE_LIMIT = 2500
-"""Holes that one draw may chain. libvips releases them recursively: 2500 never crashed, 3000 sometimes did (D2)."""
 
 FIRING_LIMIT = 1000
 """Steps that one draw may apply. libvips runs and releases a chain recursively: 2000 blurs end the process."""
@@ -61,6 +60,8 @@ class Recorder:
         transform.apply_with_params = self.apply_with_params
         for name in ("get_params", "get_params_dependent_on_targets"):
             setattr(transform, name, self._translated(getattr(transform, name)))
+        if guarded() and (reason := guards.argument_reason(step)):
+            raise self._error(reason)
 
     def _error(self, reason: str) -> StepError:
         return StepError(self.step.transform, reason, step_id=self.step.id, position=self.position)
@@ -68,12 +69,20 @@ class Recorder:
     def _translated(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any) -> Any:
             self.run.at_step(self.step.id, self.step.transform, self.position)
+            self._refuse_size(*args)
             try:
                 return method(*args)
             except Exception as error:
                 raise self._error(words(error)) from error
 
         return call
+
+    def _refuse_size(self, targets: Mapping[str, Any] | None = None) -> None:
+        image = (targets or {}).get("image")
+        if guarded() and isinstance(image, pyvips.Image):
+            reason = guards.size_reason(self.step, image.width, image.height)
+            if reason:
+                raise self._error(reason)
 
     def apply_with_params(self, params: dict[str, Any], **targets: Any) -> dict[str, Any]:
         image = targets["image"]
@@ -136,8 +145,8 @@ class Recorder:
                     "keep the upper noise_limit at 1.0 or below."
                 )
         self.run.holes += len(params.get("holes", ()))
-        if self.run.holes > HOLE_LIMIT:
-            raise self._error(
-                f"this draw has {self.run.holes} holes, and releasing more than {HOLE_LIMIT} of them can end the process "
-                "(D2); use fewer or larger holes."
-            )
+        if self.run.holes > guards.HOLE_LIMIT:
+            raise self._error(guards.holes_reason(self.run.holes))
+        for name, value in params.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise self._error(f"it drew {name} {value}, which is no finite number; use smaller limits.")

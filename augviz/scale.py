@@ -11,7 +11,7 @@ import math
 import numpy as np
 import pyvips
 
-from augviz import engine, geometry, kernels
+from augviz import catalog, engine, geometry, kernels
 from augviz.firing import Firing, by_mean, words
 from augviz.grids import VIEW_TILE, Grid, Rule, Stage
 from augviz.images import tile_cached
@@ -193,21 +193,12 @@ RULES: dict[str, Rule] = {
 """How each transform is carried over to a smaller scale. A test finds every usable transform of the catalogue here."""
 
 
-_EIGHT_BIT = {
-    "RandomBrightnessContrast": "D13",
-    "HueSaturationValue": "D14",
-    "HEDShift": "D16",
-    "Sharpen": "D17",
-    "Emboss": "D17",
-}
-
-
 def saturates(firing: Firing) -> str:
     """The defect by which a step takes wider integers for 8 bit or for 0 to 1, "" if it does not.
 
     Nearly every pixel then ends at a limit, decided pixel by pixel at full size: no smaller view can show that to scale.
     """
-    return _EIGHT_BIT.get(firing.name, "") if firing.before.format in ("ushort", "short", "uint", "int") else ""
+    return catalog.EIGHT_BIT_ONLY.get(firing.name, "") if firing.before.format in catalog.WIDER_INTEGERS else ""
 
 
 TURNING = frozenset({"Rotate", "Affine", "ElasticTransform"})

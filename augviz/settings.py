@@ -41,7 +41,7 @@ class Setting:
     Attributes:
         name: the key in the TOML file; the environment variable is `AUGVIZ_` and the name in capitals.
         default: what a person would write to get the default; "" is worked out by `_automatic`.
-        kind: "folders", "folder", "address", "count", "bytes", "seconds" or "px".
+        kind: "folders", "folder", "address", "md5", "count", "bytes", "seconds" or "px".
         help: one sentence; says what "" means where that is the default.
         min_value: smallest number allowed.
     """
@@ -95,6 +95,9 @@ class Settings:
         )
     )
     upload_bytes: int = field(metadata=_row("bytes", "4 GB", "The largest file that can be uploaded."))
+    upload_grace_seconds: float = field(
+        metadata=_row("seconds", "15 min", "How long uploads are kept after their visitor has gone.", 1)
+    )
     data_folder: Path = field(metadata=_row("folder", "data", "Where the Imagenette data set is kept."))
     imagenette_address: str = field(
         metadata=_row(
@@ -102,6 +105,9 @@ class Settings:
             "https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz",
             "Where the Imagenette data set is downloaded from, when somebody asks for it.",
         )
+    )
+    imagenette_md5: str = field(
+        metadata=_row("md5", "", "MD5 of the file at that address; empty is that of the published archive.")
     )
 
 
@@ -199,13 +205,19 @@ def _value(row: Setting, raw: Any, start: Path, where: str, environ: Mapping[str
         if not isinstance(raw, str) or not re.match(r"https?://\S+$", raw):
             raise SettingsError(f"{where}: an address that begins with http:// or https:// is needed, got {raw!r}.")
         return raw
+    if row.kind == "md5":
+        if not isinstance(raw, str) or not re.fullmatch(r"[0-9a-fA-F]{32}", raw):
+            raise SettingsError(f"{where}: 32 hexadecimal digits are needed, got {raw!r}.")
+        return raw.lower()
     return _number(row, raw, where)
 
 
 def _automatic(row: Setting, environ: Mapping[str, str]) -> Any:
-    """The values that depend on the machine."""
+    """What an empty value stands for; mostly it depends on the machine."""
     if row.name == "workers":
         return max(1, min(8, os.cpu_count() or 1))
+    if row.kind == "md5":
+        return ""
     return _user_cache(environ) / "augviz"
 
 

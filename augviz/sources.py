@@ -1,4 +1,4 @@
-"""Where images come from: built-in samples, synthetic images, files below the allowed folders. Opens none of them."""
+"""Where images come from: built-in samples, synthetic images, uploads, files below the allowed folders. Opens none."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from augviz import imagenette
 from augviz.errors import ImageError
 from augviz.settings import Settings, get_settings
 from augviz.units import bytes_text
+from augviz.uploads import Upload, get_uploads
 
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".btf", ".webp", ".gif", ".heic", ".heif", ".avif"),
@@ -89,21 +91,26 @@ class SyntheticImage:
         return f"{SYNTHETIC_KINDS[self.kind]}, {self.side} × {self.side}"
 
 
+KINDS = ("sample", "imagenette", "synthetic", "path", "upload")
+"""Where images come from."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceRef:
     """Names an image without being a path that the server must trust.
 
     Attributes:
-        kind: "sample", "synthetic" or "path".
-        name: of the sample ("astronaut"), of the synthetic image ("tissue-4096"), or a path below an allowed folder.
+        kind: one of `KINDS`.
+        name: of the sample ("astronaut"), of the synthetic image ("tissue-4096"), a path below an allowed folder, the
+            token of a session and the id of its upload, with a slash between them, or what `imagenette.Photo` says.
     """
 
     kind: str
     name: str
 
     def __post_init__(self) -> None:
-        if self.kind not in ("sample", "synthetic", "path") or not isinstance(self.name, str) or not self.name:
-            raise ImageError(f"An image is named by kind sample, synthetic or path and a name, got {self.kind!r}.")
+        if self.kind not in KINDS or not isinstance(self.name, str) or not self.name:
+            raise ImageError(f"An image is named by a name and a kind of {', '.join(KINDS)}, got {self.kind!r}.")
 
     def to_json(self) -> dict[str, str]:
         return {"kind": self.kind, "name": self.name}
@@ -213,8 +220,9 @@ def _remove_leftovers(settings: Settings) -> None:
 
 
 def cache_bytes(settings: Settings | None = None) -> int:
-    """What the files in the cache folder take together."""
-    return sum(_file_bytes(path) for path in (settings or get_settings()).cache_folder.rglob("*"))
+    """What the files in the cache folder take together, uploads apart."""
+    folder = (settings or get_settings()).cache_folder
+    return sum(_file_bytes(path) for path in folder.rglob("*") if path.relative_to(folder).parts[0] != "uploads")
 
 
 def _file_bytes(path: Path) -> int:
@@ -240,10 +248,20 @@ def resolve(ref: SourceRef, settings: Settings | None = None) -> Path:
         raise ImageError(f"There is no sample {ref.name!r}; there are {', '.join(s.name for s in samples())}.")
     if ref.kind == "synthetic":
         return _synthetic_path(ref.name, settings)
+    if ref.kind == "upload":
+        return upload_of(ref).path
+    if ref.kind == "imagenette":
+        return imagenette.path_of(ref.name, settings)
     path = _allowed(ref.name, settings or get_settings())
     if not path.is_file():
         raise ImageError(f"{path.name}: there is no such file.")
     return path
+
+
+def upload_of(ref: SourceRef) -> Upload:
+    """The upload that `ref` names. Raises ImageError if it is not there any more."""
+    token, _, upload_id = ref.name.partition("/")
+    return get_uploads().find(token, upload_id)
 
 
 def list_folder(path: str = "", settings: Settings | None = None) -> tuple[Entry, ...]:

@@ -6,6 +6,8 @@ import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pyvips
@@ -13,16 +15,16 @@ import pyvips
 from augviz import blame, engine, report, saved, scale, view
 from augviz.context import Context
 from augviz.engine import Drawn
-from augviz.errors import ArgumentError, ImageError
+from augviz.errors import ArgumentError, ImageError, StepError
 from augviz.facts import facts_json, info_json
 from augviz.firing import Firing, words
 from augviz.headers import describe as describe_file
 from augviz.images import base, open_image, tile_cached
-from augviz.loading import read_problem, reading
+from augviz.loading import display_name, read_problem, reading
 from augviz.model import Header, InputChoice, Pipeline
 from augviz.recorder import guarded
 from augviz.results import write_result
-from augviz.shown import LOWEST_TO_HIGHEST, encode_jpeg, for_show
+from augviz.shown import LOWEST_TO_HIGHEST, encode_jpeg, encode_png, for_show
 
 # libvips keeps its last operations, results included: the bases are what is asked for again, and they are held already.
 pyvips.cache_set_max_mem(32_000_000)
@@ -114,19 +116,13 @@ def picture(args: dict[str, Any], context: Context) -> Result:
     shape, source = _source(args)
     drawn = _drawn(shape, args)
     firings = prefix(drawn.firings, args.get("upto"))
-    s = view.fitted_scale(drawn, args["side"], firings)
-    with _explained(args, context):
-        seen = view.whole(source, drawn, s, args["quality"], firings, _watched(context))
-        pixels = _watched(context)(seen.image)
-    shown, mapping = for_show(pixels, low_high=seen.value_range)
-    if seen.value_range is not None:
-        mapping["mapping"] = LOWEST_TO_HIGHEST
+    seen, shown, mapping = _made(source, drawn, firings, args, context)
     blob = encode_jpeg(shown)
     full = firings[-1].after if firings else shape
     tensor = drawn.draw.tensor and args.get("upto") is None
     meta = {
-        "width": pixels.width,
-        "height": pixels.height,
+        "width": shown.width,
+        "height": shown.height,
         "scale": seen.scale,
         "truth": seen.truth.value,
         "truth_reasons": list(seen.reasons),
@@ -139,6 +135,20 @@ def picture(args: dict[str, Any], context: Context) -> Result:
         "wall_ms": round((time.perf_counter() - started) * 1000, 1),
     }
     return meta, blob
+
+
+def _made(
+    source: view.Base, drawn: Drawn, firings: tuple[Firing, ...], args: Mapping[str, Any], context: Context
+) -> tuple[view.View, pyvips.Image, dict[str, Any]]:
+    """The view that fits `side`, its pixels as a screen shows them, and how their values were mapped."""
+    s = view.fitted_scale(drawn, args["side"], firings)
+    with _explained(args, context):
+        seen = view.whole(source, drawn, s, args["quality"], firings, _watched(context))
+        pixels = _watched(context)(seen.image)
+    shown, mapping = for_show(pixels, low_high=seen.value_range)
+    if seen.value_range is not None:
+        mapping["mapping"] = LOWEST_TO_HIGHEST
+    return seen, shown, mapping
 
 
 def _finite(value: float | None) -> float | None:
@@ -162,6 +172,42 @@ def _explained(args: Mapping[str, Any], context: Context) -> Iterator[None]:
             raise problem from error
         blame.blame(open_image(args["path"], _choice(args)), _pipeline(args), args["seed"], context)
         raise ImageError(f"The pixels could not be made: {words(error)}") from error
+
+
+def contact_sheet(args: dict[str, Any], context: Context) -> Result:
+    """{path, input, pipeline, seeds | seed, count, side, quality, name} -> PNG of the original and draws with their values.
+
+    `seeds` names the draws, or `count` of them are made from `seed` on. What may be left out: `side` (384), `quality`
+    ("fine") and `name`, what to call the image (its file's name). A draw that fails has its sentence for a picture.
+    """
+    from augviz import contact_sheet as sheets  # only this task needs it, and Pillow with it
+
+    seeds = sheets.checked_seeds(args.get("seeds"), args.get("seed", 0), args.get("count"))
+    side = sheets.checked_side(args.get("side", sheets.SIDE))
+    name = args.get("name") or display_name(args["path"])
+    shape, source = _source(args)
+
+    def cell(seed: int) -> sheets.Cell:
+        asked = {**args, "seed": seed, "side": side, "quality": args.get("quality", "fine")}
+        drawn = _drawn(shape, asked)
+        seen, shown, mapping = _made(source, drawn, drawn.firings, asked, context)
+        return sheets.draw_cell(drawn.draw, seen.truth.value, shown.copy_memory(), mapping)
+
+    s = view.default_scale(shape, side)
+    with reading(args["path"]):
+        shown, mapping = for_show(source(max(1, round(shape.width / s)), max(1, round(shape.height / s))))
+        cells = [sheets.original_cell(shape, shown.copy_memory(), mapping)]
+    for number, seed in enumerate(seeds):
+        context.check()
+        context.progress(number / len(seeds), f"seed {seed}")
+        try:
+            cells.append(cell(seed))
+        except (StepError, ImageError) as error:
+            cells.append(sheets.failed_cell(seed, str(error).replace(display_name(args["path"]), name)))
+    made = sheets.sheet(name, sheets.summary(_pipeline(args)), cells, side)
+    told = [{"seed": c.seed, "error": c.error, **asdict(place)} for c, place in zip(cells, made.places, strict=True)]
+    meta = {"width": made.image.width, "height": made.image.height, "columns": made.columns, "cells": told}
+    return meta, encode_png(made.image)
 
 
 def original(args: dict[str, Any], context: Context) -> Result:
@@ -250,15 +296,26 @@ def make_synthetic(args: dict[str, Any], context: Context) -> Result:
     return {"out": args["out"]}
 
 
+def download_imagenette(args: dict[str, Any], context: Context) -> Result:
+    """{variant, folder, address, md5} -> {"folder"}: Imagenette in the data folder, downloaded, verified and unpacked."""
+    from augviz import imagenette  # only this job needs it
+
+    variant = imagenette.variant_named(args["variant"])
+    folder = imagenette.download(variant, Path(args["folder"]), args["address"], args["md5"], context)
+    return {"folder": str(folder)}
+
+
 TASKS: dict[str, Task] = {
     "describe": describe,
     "draw": draw,
     "picture": picture,
+    "contact_sheet": contact_sheet,
     "original": original,
     "report": steps_report,
     "preview_file": preview_file,
     "apply_file": apply_file,
     "blame": find_guilty,
     "make_synthetic": make_synthetic,
+    "download_imagenette": download_imagenette,
 }
 """Worker functions by the name that the server side calls them."""

@@ -24,6 +24,7 @@ from augviz.answers import Answers, Question, Waiter
 from augviz.child import Answer
 from augviz.errors import ArgumentError, AugvizError, Cancelled, StepError
 from augviz.recipes import Recipe, lookup
+from augviz.uploads import get_uploads, keep_swept
 from augviz.workers import get_pool
 
 MIN_SIDE, MAX_SIDE = 64, 2048
@@ -35,6 +36,12 @@ _POLL_SECONDS = 0.05  # how often a browser is looked after while its picture is
 _KEEP = "private, max-age=3600, immutable"
 _GUARDED = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 _log = logging.getLogger("augviz")
+
+_NO_PICTURE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="#8a8f94" stroke-width="1.5" '
+    'stroke-linecap="round"><rect x="3" y="5" width="18" height="14" rx="2"/><path d="M3 5l18 14"/></svg>'
+)
+"""What an image element shows where its picture cannot be made: browsers draw it whatever the status."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -56,12 +63,15 @@ def routes(base_path: str = "", answers: Callable[[], Answers] | None = None) ->
 
 @contextlib.asynccontextmanager
 async def lifespan(app: object) -> AsyncIterator[None]:
-    """Start the workers with the server, and end them with it."""
+    """Start the workers with the server, and end them with it; keep only the uploads of visitors who are there."""
     pool = get_pool()
     pool.warm()
+    sweeping = asyncio.create_task(keep_swept())
     try:
         yield
     finally:
+        sweeping.cancel()
+        await asyncio.to_thread(get_uploads().close)
         await asyncio.to_thread(pool.close)
 
 
@@ -156,14 +166,14 @@ def _guarded(handler: Callable[[Request, Answers], Awaitable[Response]], answers
         try:
             response = await handler(request, answers())
         except _UnknownKeyError as error:
-            response = _refusal(404, {"error": str(error)})
+            response = _refusal(request, 404, {"error": str(error)})
         except Cancelled as error:
-            response = _refusal(409, {"error": str(error), "class": "Cancelled"})
+            response = _refusal(request, 409, {"error": str(error), "class": "Cancelled"})
         except AugvizError as error:
-            response = _refusal(422, _told(error))
+            response = _refusal(request, 422, _told(error))
         except Exception:  # noqa: BLE001 - the browser reads a sentence, the log the traceback
             _log.exception("%s failed", request.url.path)
-            response = _refusal(500, {"error": "Something went wrong in augviz itself; its log says what."})
+            response = _refusal(request, 500, {"error": "Something went wrong in augviz itself; its log says what."})
         response.headers.update(_GUARDED)
         return response
 
@@ -179,6 +189,7 @@ def _recipe(request: Request) -> tuple[str, Recipe]:
     recipe = lookup(key)
     if recipe is None:
         raise _UnknownKeyError("This picture is not known any more; reload the page to make it anew.")
+    get_uploads().touch_path(recipe.path)
     return key, recipe
 
 
@@ -197,14 +208,18 @@ def _number(request: Request, name: str, default: int | None) -> int | None:
 
 
 def _told(error: AugvizError) -> dict[str, Any]:
-    told: dict[str, Any] = {"error": str(error), "class": type(error).__name__}
+    told: dict[str, Any] = {"error": get_uploads().shown(str(error)), "class": type(error).__name__}
     if isinstance(error, StepError):
         told |= {"step_id": error.step_id, "transform": error.transform, "position": error.position}
     return told
 
 
-def _refusal(status: int, told: Mapping[str, Any]) -> JSONResponse:
-    return JSONResponse(told, status, {"Cache-Control": "no-store"})
+def _refusal(request: Request, status: int, told: Mapping[str, Any]) -> Response:
+    """The sentence; for an image element, which cannot show one, a crossed-out frame with the same status."""
+    headers = {"Cache-Control": "no-store"}
+    if "image/" in request.headers.get("accept", ""):
+        return Response(_NO_PICTURE, status, headers, media_type="image/svg+xml")
+    return JSONResponse(told, status, headers)
 
 
 def _json(value: Any) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import pyvips
 from skimage import data, io
@@ -337,6 +338,35 @@ def test_export_of_a_dataset_requires_the_bands_of_the_image(photographs: Path, 
     assert "BANDS" not in ok("export", path, "--as", "dataset")
 
 
+def test_export_of_a_draw_makes_the_applied_pixels(rgb: str, tmp_path: Path) -> None:
+    path = pipeline(tmp_path, *TUTORIAL[:3], {"transform": "GaussNoise", "p": 1.0})
+    script = ok("export", path, "--as", "draw", "--seed", "7", "--image", rgb)
+    names: dict[str, Any] = {}
+    try:
+        exec(script, names)
+        made = names["result"].numpy()
+    finally:
+        del pyvips.Image.gaussnoise  # the script is meant for a process of its own
+    ok("apply", rgb, path, "--seed", "7", "-o", tmp_path / "applied.npy")
+
+    assert np.array_equal(made, np.load(tmp_path / "applied.npy"))
+
+
+def test_export_of_a_draw_tells_what_draw_tells(rgb: str, tmp_path: Path) -> None:
+    path = pipeline(tmp_path, *BLUR)
+    drawn = json.loads(ok("draw", rgb, path, "--seed", "3", "--json"))["steps"][1]["values"]["angle"]
+
+    assert f"    # Rotate: angle {drawn:.4g}\n" in ok("export", path, "--as", "draw", "--seed", "3", "--image", rgb)
+
+
+def test_export_of_a_draw_needs_an_image_and_a_draw_that_can_be_made(rgb: str, tmp_path: Path) -> None:
+    path = pipeline(tmp_path, {"transform": "CenterCrop", "args": {"height": 900, "width": 900}, "p": 1.0})
+
+    assert "--image must be given" in failure("export", path, "--as", "draw")
+    assert "step 1, CenterCrop" in failure("export", path, "--as", "draw", "--image", rgb)
+    assert "nothing.png" in failure("export", path, "--as", "draw", "--image", "nothing.png")
+
+
 def test_export_imports_neither_pyvips_nor_the_library(tmp_path: Path) -> None:
     code = (
         "import sys; from augviz.cli import main; status = main(sys.argv[1:]); "
@@ -498,10 +528,55 @@ def test_a_draw_that_takes_too_long_names_its_step(rgb: str, tmp_path: Path) -> 
     blur = {"transform": "Blur", "args": {"blur_limit": [10001, 10001]}, "p": 1}
     path = pipeline(tmp_path, {"group": "Sequential", "steps": [{"transform": "NoOp"}, blur]})
 
-    words = failure("draw", rgb, path, AUGVIZ_JOB_SECONDS="3")
+    words = failure("draw", rgb, path, AUGVIZ_JOB_SECONDS="3", AUGVIZ_GUARD="0")
 
-    assert "step 2, Blur: " in words
-    assert "limit" in words
+    assert "step 2, Blur: it takes longer than the time limit of 3 s" in words
+
+
+def test_a_worker_that_is_killed_is_no_step_that_takes_too_long(rgb: str, tmp_path: Path) -> None:
+    holes = {"transform": "CoarseDropout", "args": {"max_holes": 10**9}, "p": 1}
+    code = "import sys\nfrom augviz import cli\ncli.BLAME_SECONDS = 2\nsys.exit(cli.main(sys.argv[1:]))\n"
+    command = [sys.executable, "-c", code, "draw", rgb, pipeline(tmp_path, holes)]
+    environment = {**os.environ, "AUGVIZ_GUARD": "0"}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    end, busy = time.monotonic() + 120, []
+    while not busy:  # until the worker draws: it has imported its libraries and takes a second of the processor
+        assert time.monotonic() < end
+        children = psutil.Process(process.pid).children(recursive=True)
+        busy = [child for child in children if sum(child.cpu_times()[:2]) > 6]
+        time.sleep(0.05)
+    busy[0].kill()
+    _, words = process.communicate(timeout=120)
+
+    assert process.returncode == 2
+    assert words == "augviz: draw: the worker crashed (killed).\n"
+
+
+@pytest.mark.parametrize(
+    ("transform", "args"),
+    [
+        ("Blur", {"blur_limit": [100001, 100001]}),
+        ("MotionBlur", {"blur_limit": 20001}),
+        ("AdvancedBlur", {"blur_limit": [3, 20001]}),
+        ("MedianBlur", {"blur_limit": [20001, 20001]}),
+        ("CoarseDropout", {"max_holes": 10**9}),
+        ("CoarseDropout", {"max_holes": 3000, "min_holes": 2900}),
+        ("GridDropout", {"unit_size_min": 2, "unit_size_max": 2}),
+        ("GridDropout", {"holes_number_x": 100, "holes_number_y": 60}),
+        ("Rotate", {"limit": [-1e308, 1e308]}),
+    ],
+)
+@pytest.mark.parametrize("command", [("draw",), ("preview", "--max-side", "20", "-o", "out.png")])
+def test_what_the_library_would_not_survive_is_refused_at_once_and_at_every_scale(
+    rgb: str, tmp_path: Path, transform: str, args: dict[str, Any], command: tuple[str, ...]
+) -> None:
+    path = pipeline(tmp_path, {"transform": "NoOp"}, {"transform": transform, "args": args, "p": 1})
+    name, *options = command
+
+    words = failure(name, rgb, path, *(tmp_path / o if o == "out.png" else o for o in options), AUGVIZ_JOB_SECONDS="20")
+
+    assert f"step 2, {transform}: " in words
+    assert "time limit" not in words
 
 
 @pytest.mark.parametrize(
@@ -599,11 +674,11 @@ def test_the_endings_of_outputs_are_those_that_can_be_written() -> None:
 def test_help_names_every_command() -> None:
     printed = ok("--help")
 
-    for command in ("info", "preview", "apply", "draw", "export"):
+    for command in ("info", "preview", "apply", "draw", "export", "import"):
         assert re.search(rf"^ +{command} ", printed, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", ["info", "preview", "apply", "draw", "export"])
+@pytest.mark.parametrize("command", ["info", "preview", "apply", "draw", "export", "import"])
 def test_the_documented_options_are_those_that_there_are(command: str) -> None:
     page = (ROOT / "docs" / "command-line.md").read_text()
     documented = re.search(rf"^    {command} .*$", page, re.MULTILINE)
@@ -612,3 +687,117 @@ def test_the_documented_options_are_those_that_there_are(command: str) -> None:
 
     assert documented is not None
     assert set(option.findall(documented[0])) == set(option.findall(usage)) - {"-m", "-h"}
+
+
+# Python code as a pipeline, and import
+
+CODE = """\
+import albumentationsxl as A
+import pyvips
+
+LIMIT = (20, 20)
+train = A.Compose([A.Blur(p=1.0), A.Rotate(LIMIT, pyvips.Interpolate.new("bilinear"), p=1.0)], bbox_params={"a": "\\d"})
+"""
+PARTLY = "import albumentationsxl as A\nt = A.Compose([\n    A.Flip(),\n    make(),\n    A.Blur(blur_limit=size),\n])\n"
+
+
+def code(folder: Path, text: str = CODE) -> str:
+    path = folder / "train.py"
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_pipeline_may_be_python_code(rgb: str, tmp_path: Path) -> None:
+    numbered = [{**step, "id": f"s{i}"} for i, step in enumerate(BLUR, start=1)]
+    path, out = pipeline(tmp_path, *numbered), tmp_path / "out.npy"
+
+    for arguments, more in (((code(tmp_path),), {}), (("-",), {"stdin": CODE})):
+        assert ok("apply", rgb, *arguments, "--seed", 4, "-o", out, **more) == ""
+        assert np.array_equal(np.load(out), expected(rgb, path, 4))
+
+
+def test_code_that_cannot_be_read_whole_is_refused_with_its_line(rgb: str, tmp_path: Path) -> None:
+    path = code(tmp_path, PARTLY)
+
+    for command in (("draw", rgb, path), ("export", path), ("apply", rgb, path, "-o", tmp_path / "out.npy")):
+        words = failure(*command)
+        assert "train.py: line 4: make() is a call that is not known; it was left out" in words
+        assert "import shows the rest" in words
+    assert not (tmp_path / "out.npy").exists()
+
+
+def test_import_writes_what_can_be_read_and_prints_the_rest(tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / "out.json").write_text("old")
+
+    printed = ok("import", code(tmp_path, PARTLY), "-o", folder / "out.json")
+
+    assert printed.splitlines() == [
+        "line 4: make() is a call that is not known; it was left out.",
+        "line 5: Blur: blur_limit cannot be read, size is not in the text; it was left out.",
+    ]
+    assert [entry.name for entry in folder.iterdir()] == ["out.json"]
+    assert json.loads((folder / "out.json").read_text()) == {
+        "format": 1,
+        "steps": [{"id": "s1", "transform": "Flip"}, {"id": "s2", "transform": "Blur"}],
+    }
+
+
+def test_import_takes_the_compose_of_a_number(tmp_path: Path) -> None:
+    path, out = code(tmp_path, CODE + "valid = A.Compose([A.NoOp()])\n"), tmp_path / "out.json"
+
+    printed = ok("import", path, "--number", 2, "-o", out)
+
+    assert printed == "line 5: Another Compose, train, was left; it is number 1 of 2.\n"
+    assert json.loads(out.read_text())["steps"] == [{"id": "s1", "transform": "NoOp"}]
+    assert "there are 2" in failure("import", path, "--number", 3, "-o", out)
+
+
+def test_import_reads_the_librarys_json_and_the_saved_form(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    A.save(A.Compose([A.Flip(p=0.3)]), str(tmp_path / "library.json"))
+
+    assert ok("import", tmp_path / "library.json", "-o", out) == ""
+    assert json.loads(out.read_text())["steps"] == [{"id": "s1", "transform": "Flip", "p": 0.3}]
+    assert ok("import", "-", "-o", out, stdin=Path(pipeline(tmp_path, *BLUR)).read_text()) == ""
+    assert json.loads(out.read_text())["steps"] == BLUR
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = 1\n", "train.py: There is no Compose"),
+        ("A.Compose([A.Flip(])", "train.py: The text is not valid Python in line 1"),
+        ("A.Compose([make()])", "train.py: No step can be read; line 1: make()"),
+        ("(" * 100_000, "not valid Python"),
+    ],
+)
+def test_import_of_nothing_is_one_line_and_leaves_the_old_file(tmp_path: Path, text: str, words: str) -> None:
+    out = tmp_path / "out.json"
+    out.write_text("old")
+
+    assert words in failure("import", code(tmp_path, text), "-o", out)
+    assert out.read_text() == "old"
+
+
+def test_import_writes_json_files_only(tmp_path: Path) -> None:
+    assert "must end in .json" in failure("import", code(tmp_path), "-o", tmp_path / "out.py")
+
+
+def test_code_in_a_file_of_another_name_is_no_pipeline(tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text(CODE)
+
+    assert "not valid JSON" in failure("export", tmp_path / "p.json")
+
+
+def test_import_loads_neither_pyvips_nor_the_library(tmp_path: Path) -> None:
+    text = (
+        "import sys; from augviz.cli import main; status = main(sys.argv[1:]); "
+        "print(status, sorted({'pyvips', 'albumentationsxl', 'cv2', 'torch', 'numpy'} & set(sys.modules)), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", text, "import", code(tmp_path), "-o", str(tmp_path / "out.json")]
+
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert result.stderr == "0 []\n"

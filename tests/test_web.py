@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -372,3 +374,14 @@ def test_who_leaves_reads_that_the_request_was_given_up(pool: Pool) -> None:
     with pytest.raises(Cancelled):
         waiter.future.result()
     assert answers.call(Question("echo", "echo", {"n": 1})).value["args"] == {"n": 1}
+
+
+def test_an_image_element_shows_a_frame_where_there_is_no_picture(real_url: str, tmp_path: Path) -> None:
+    key = register(recipe_of(tmp_path / "gone.png"))
+    request = urllib.request.Request(f"{real_url}/thumb/{key}.jpg", headers={"Accept": "image/webp,*/*;q=0.8"})
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(request, timeout=60)
+
+    assert raised.value.code == 422
+    assert raised.value.headers["content-type"].startswith("image/svg+xml")
+    assert raised.value.read().startswith(b"<svg")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
-from augviz import recipes, saved, sources, web
+from augviz import imagenette, recipes, saved, sources, web
 from augviz.answers import Question
-from augviz.facts import facts_from_json
-from augviz.model import Draw, DrawnLeaf, Header, ImageFacts, InputChoice, Pipeline
+from augviz.errors import ImageError
+from augviz.facts import draw_from_json, facts_from_json
+from augviz.model import Draw, ImageFacts, InputChoice, Pipeline
 from augviz.recipes import Recipe
 from augviz.sources import SourceRef
+from augviz.uploads import get_uploads
 
 
 def recipe(source: SourceRef, pipeline: Pipeline, seed: int) -> Recipe:
@@ -30,7 +33,10 @@ def facts_of(source: SourceRef, choice: InputChoice) -> ImageFacts:
     """What the image's header tells. Raises ImageError where it cannot be opened."""
     asked = recipe(source, Pipeline((), choice), 0)
     args = {name: value for name, value in asked.args().items() if name in ("path", "input")}
-    return facts_from_json(_ask(Question(("facts", asked), "describe", args, lane="desk"))["facts"])
+    facts = facts_from_json(_ask(Question(("facts", asked), "describe", args, lane="desk"))["facts"])
+    if source.kind == "upload":
+        return replace(facts, name=sources.upload_of(source).name)
+    return replace(facts, name=imagenette.photo(source.name).title) if source.kind == "imagenette" else facts
 
 
 def draw_of(asked: Recipe) -> Draw:
@@ -44,30 +50,10 @@ def report_of(key: str, asked: Recipe) -> Mapping[str, Any]:
 
 
 def _ask(question: Question) -> dict[str, Any]:
-    return web.get_answers().call(question).value
-
-
-def draw_from_json(data: Mapping[str, Any]) -> Draw:
-    """The draw that a worker has described."""
-    source = _header(data["source"])
-    leaves = tuple(
-        DrawnLeaf(
-            step["id"],
-            step["transform"],
-            step["position"],
-            step["applied"],
-            step["enabled"],
-            step["values"],
-            _header(step["before"]),
-            _header(step["after"]),
-        )
-        for step in data["steps"]
-    )
-    return Draw(data["seed"], source, leaves, _header(data["result"]), data["tensor"])
-
-
-def _header(data: Mapping[str, Any]) -> Header:
-    return Header(data["width"], data["height"], data["bands"], data["format"])
+    try:
+        return web.get_answers().call(question).value
+    except ImageError as error:
+        raise ImageError(get_uploads().shown(str(error))) from error
 
 
 def base_address() -> str:

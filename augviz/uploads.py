@@ -1,0 +1,340 @@
+"""Files that visitors have sent: streamed to disk, kept while their session lasts, then removed. Opens none of them.
+
+Each session has a folder of its own, named by a token that nobody can guess. A file's name on the disk is made here; the
+name that the browser gave is only shown. Everything is gone after a restart of the server: each server has one folder,
+locked while it runs, and removes at its start those whose lock nobody holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+from augviz.errors import AugvizError, ImageError
+from augviz.settings import get_settings
+from augviz.units import bytes_text
+
+SPARE_BYTES = 200_000_000
+"""What an upload leaves free on the disk."""
+
+MAX_FILES = 100
+"""Files that one session may keep."""
+
+_MAX_NAME = 120
+_WRITE_BYTES = 1 << 20  # collected before a thread writes them: the server's loop never waits for the disk
+_LOCK = ".lock"
+
+
+class UploadError(AugvizError, ValueError):
+    """A file was not taken.
+
+    Attributes:
+        status: the HTTP status that says so.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that was received whole.
+
+    Attributes:
+        id: its name on the disk, which nobody can guess.
+        name: what the browser called it; for showing only.
+        path: the file.
+    """
+
+    id: str
+    name: str
+    path: Path
+    file_bytes: int
+
+
+@dataclass(slots=True)
+class _Session:
+    """A visitor's files. It is alive while `holders` or `receiving` is above zero, and for a grace time afterwards."""
+
+    folder: Path
+    seen: float
+    holders: int = 0
+    receiving: int = 0
+    files: dict[str, Upload] = field(default_factory=dict)
+
+
+class Uploads:
+    """What this server has received, by session.
+
+    Args:
+        root: the folder that all servers share; each makes one of its own in it.
+        max_bytes: of one file.
+        grace_seconds: how long files are kept after their session was seen last.
+        clock: seconds; only differences count.
+    """
+
+    def __init__(
+        self, root: Path, *, max_bytes: int, grace_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.max_bytes = max_bytes
+        self.grace_seconds = grace_seconds
+        self._root = root
+        self._clock = clock
+        self._lock = threading.Lock()  # guards all below; never held while files are written or removed
+        self._sessions: dict[str, _Session] = {}
+        self._folder: Path | None = None
+        self._held: IO[str] | None = None
+
+    # The server
+
+    def close(self) -> None:
+        """Remove everything that this server has received."""
+        with self._lock:
+            self._sessions.clear()
+            folder, held, self._folder, self._held = self._folder, self._held, None, None
+        if held is not None:
+            held.close()
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove the files of the sessions that have been gone for longer than the grace time."""
+        now = self._clock()
+        with self._lock:
+            gone = [token for token, one in self._sessions.items() if self._has_gone(one, now)]
+            folders = [self._sessions.pop(token).folder for token in gone]
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _has_gone(self, session: _Session, now: float) -> bool:
+        return not session.holders and not session.receiving and now - session.seen > self.grace_seconds
+
+    def sweep_root(self) -> None:
+        """Remove what servers have left behind that were killed."""
+        for folder in self._root.glob("*/"):
+            if folder != self._folder and _is_abandoned(folder / _LOCK):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _own_folder(self) -> Path:
+        """This server's folder, made and locked at the first use. Called with the lock held."""
+        if self._folder is None:
+            folder = self._root / secrets.token_hex(8)
+            folder.mkdir(parents=True, mode=0o700)
+            self._held = _locked(folder / _LOCK)
+            self._folder = folder
+        return self._folder
+
+    # Sessions
+
+    def open_session(self) -> str:
+        """A new session's token."""
+        token = secrets.token_urlsafe(18)
+        with self._lock:
+            self._sessions[token] = _Session(self._own_folder() / secrets.token_hex(8), self._clock())
+        return token
+
+    def hold(self, token: str) -> None:
+        """The visitor is there: keep the session until it is released."""
+        self._change_holders(token, 1)
+
+    def release(self, token: str) -> None:
+        """The visitor's connection has gone: the grace time begins."""
+        self._change_holders(token, -1)
+
+    def _change_holders(self, token: str, by: int) -> None:
+        with self._lock:
+            if (session := self._sessions.get(token)) is not None:
+                session.holders = max(0, session.holders + by)
+                session.seen = self._clock()
+
+    def is_known(self, token: str) -> bool:
+        """Whether the session is there still."""
+        with self._lock:
+            return token in self._sessions
+
+    def touch_path(self, path: str | os.PathLike[str]) -> None:
+        """The session that sent the file was just seen: a picture of it was asked for."""
+        with self._lock:
+            for session in self._sessions.values():
+                if Path(path).parent == session.folder:
+                    session.seen = self._clock()
+
+    def files(self, token: str) -> tuple[Upload, ...]:
+        """What a session has sent, in the order of arrival."""
+        with self._lock:
+            session = self._sessions.get(token)
+            return tuple(session.files.values()) if session else ()
+
+    def find(self, token: str, upload_id: str) -> Upload:
+        """One file of a session. Raises ImageError if it is not there any more, or is somebody else's."""
+        for upload in self.files(token):
+            if upload.id == upload_id:
+                return upload
+        raise ImageError("This upload is not there any more; send the file again.")
+
+    def remove(self, token: str, upload_id: str) -> None:
+        """Delete one file now. Nothing happens if it is gone."""
+        with self._lock:
+            session = self._sessions.get(token)
+            upload = session.files.pop(upload_id, None) if session else None
+        if upload is not None:
+            upload.path.unlink(missing_ok=True)
+
+    def shown(self, text: str) -> str:
+        """`text` with the names that files were given by their visitors in place of those on the disk."""
+        with self._lock:
+            names = [(one.id, one.name) for session in self._sessions.values() for one in session.files.values()]
+        for upload_id, name in names:
+            if upload_id in text:
+                text = text.replace(upload_id, name)
+        return text
+
+    # Receiving
+
+    async def receive(
+        self, token: str, name: str, length: int | None, chunks: AsyncIterator[bytes], spare: int = SPARE_BYTES
+    ) -> Upload:
+        """Write a file that arrives in chunks. Whatever breaks, nothing of it is left.
+
+        Args:
+            name: what the browser calls it.
+            length: bytes that were announced, None if they were not.
+            spare: what stays free on the disk.
+
+        Raises:
+            UploadError: the session is unknown or has too many files, the file is empty or too large, the disk has no
+                room, or fewer or more bytes came than were announced.
+        """
+        with self._lock:
+            session = self._sessions.get(token)
+            if session is None:
+                raise UploadError("This session has ended; reload the page.", 403)
+            if len(session.files) + session.receiving >= MAX_FILES:
+                raise UploadError(f"{MAX_FILES} files have been sent, which is the limit; delete one first.", 413)
+            session.receiving += 1
+        upload_id = secrets.token_hex(16)
+        part = session.folder / f"{upload_id}.part"
+        try:
+            session.folder.mkdir(mode=0o700, exist_ok=True)
+            count = await self._write(part, display_name(name), length, chunks, spare)
+            upload = Upload(upload_id, display_name(name), session.folder / upload_id, count)
+            with self._lock:
+                if self._sessions.get(token) is not session:
+                    raise UploadError("This session has ended; reload the page.", 403)
+                part.rename(upload.path)
+                session.files[upload_id] = upload
+                return upload
+        except OSError as error:
+            raise UploadError(f"{display_name(name)}: it cannot be stored: {error.strerror}.", 507) from error
+        finally:
+            with self._lock:
+                session.receiving -= 1
+                session.seen = self._clock()
+            part.unlink(missing_ok=True)
+
+    async def _write(self, part: Path, name: str, length: int | None, chunks: AsyncIterator[bytes], spare: int) -> int:
+        """Write the chunks to `part`; returns how many bytes came."""
+        self._check_size(name, length or 0)
+        _check_room(name, part.parent, length or 0, spare)
+        count, waiting = 0, bytearray()
+        with open(part, "wb") as file:
+            async for chunk in chunks:
+                count += len(chunk)
+                self._check_size(name, count)
+                if length is not None and count > length:
+                    raise UploadError(f"{name}: more bytes came than were announced.", 400)
+                waiting += chunk
+                if len(waiting) >= _WRITE_BYTES:
+                    full, waiting = waiting, bytearray()
+                    await asyncio.to_thread(file.write, full)
+                    if length is None:
+                        _check_room(name, part.parent, 0, spare)
+            await asyncio.to_thread(file.write, waiting)
+        if length is not None and count < length:
+            raise UploadError(f"{name}: the connection broke after {bytes_text(count)} of {bytes_text(length)}.", 400)
+        if not count:
+            raise UploadError(f"{name}: the file is empty.", 400)
+        return count
+
+    def _check_size(self, name: str, count: int) -> None:
+        if count > self.max_bytes:
+            raise UploadError(f"{name}: the file is larger than the limit of {bytes_text(self.max_bytes)}.", 413)
+
+
+def _check_room(name: str, folder: Path, needed: int, spare: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed + spare > free:
+        raise UploadError(
+            f"{name}: it takes {bytes_text(needed)}, but {bytes_text(max(0, free - spare))} are free for uploads.", 507
+        )
+
+
+def display_name(name: str) -> str:
+    """What a file is called on the screen: the last part of the name, in one line of at most 120 characters."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    plain = " ".join("".join(c if c.isprintable() else " " for c in last).split())
+    return plain[-_MAX_NAME:] or "upload"
+
+
+def _locked(path: Path) -> IO[str]:
+    """A file that is open and, where the system has that, locked until it is closed or the process ends."""
+    file = open(path, "w", encoding="ascii")  # noqa: SIM115 - held while the server runs
+    if sys.platform != "win32":  # Windows removes no file that is open
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Whether no process holds the lock."""
+    try:
+        if sys.platform == "win32":
+            path.unlink()
+            return True
+        import fcntl
+
+        with open(path, encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return _is_old(path.parent)
+    except OSError:
+        return False
+    return True
+
+
+def _is_old(folder: Path) -> bool:
+    """Whether a folder was made more than a minute ago: a server that is just starting has no lock yet."""
+    with contextlib.suppress(OSError):
+        return time.time() - folder.stat().st_mtime > 60
+    return False
+
+
+@lru_cache(maxsize=1)
+def get_uploads() -> Uploads:
+    """The uploads of this server."""
+    settings = get_settings()
+    return Uploads(
+        settings.cache_folder / "uploads", max_bytes=settings.upload_bytes, grace_seconds=settings.upload_grace_seconds
+    )
+
+
+async def keep_swept() -> None:
+    """Sweep until cancelled."""
+    uploads = get_uploads()
+    await asyncio.to_thread(uploads.sweep_root)
+    while True:
+        await asyncio.sleep(max(1.0, min(30.0, uploads.grace_seconds / 4)))
+        await asyncio.to_thread(uploads.sweep)

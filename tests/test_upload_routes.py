@@ -1,0 +1,104 @@
+"""The route that takes files, over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string, validate_xsrf_token
+
+from augviz import upload_routes
+from augviz.uploads import Uploads
+from tests.live import serving, until
+
+
+@pytest.fixture
+def uploads(tmp_path: Path) -> Iterator[Uploads]:
+    made = Uploads(tmp_path / "uploads", max_bytes=50_000_000, grace_seconds=100)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def host(uploads: Uploads) -> Iterator[str]:
+    with serving(upload_routes.routes("lab", validate_xsrf_token, lambda: uploads)) as url:
+        yield url.removeprefix("http://")
+
+
+def put(host: str, token: str, body: bytes, name: str = "a.tif", **headers: str) -> tuple[int, dict[str, object]]:
+    connection = http.client.HTTPConnection(host, timeout=60)
+    connection.request("PUT", f"/lab/augviz/upload/{token}?name={quote(name)}", body, headers or genuine())
+    answer = connection.getresponse()
+    told = json.loads(answer.read())
+    connection.close()
+    return answer.status, told
+
+
+def genuine() -> dict[str, str]:
+    """Headers of a page of ours: the token twice, once in the cookie that another site cannot read."""
+    token = generate_xsrf_token_string()
+    return {"Cookie": f"_streamlit_xsrf={token}", "X-Xsrftoken": token}
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
+
+
+def test_a_file_is_sent_and_found(host: str, uploads: Uploads) -> None:
+    token = uploads.open_session()
+    status, told = put(host, token, b"pixels" * 1_000_000, name="größe/ünïcode.tif")
+    [upload] = uploads.files(token)
+
+    assert status == 200
+    assert told == {"id": upload.id, "name": "ünïcode.tif", "file_bytes": 6_000_000}
+    assert upload.path.read_bytes() == b"pixels" * 1_000_000
+
+
+def test_another_sites_page_cannot_send(host: str, uploads: Uploads, tmp_path: Path) -> None:
+    token = uploads.open_session()
+    forged = {**genuine(), "X-Xsrftoken": generate_xsrf_token_string()}
+    for headers in ({"Accept": "*/*"}, {"Cookie": genuine()["Cookie"]}, forged):
+        status, told = put(host, token, b"x", **headers)
+
+        assert status == 403
+        assert told == {"error": "This page has no right to send files; reload it."}
+    assert files_below(tmp_path) == []
+
+
+def test_a_guessed_session_is_refused(host: str) -> None:
+    status, told = put(host, "guessed", b"x")
+
+    assert (status, told) == (403, {"error": "This session has ended; reload the page."})
+
+
+def test_a_file_over_the_limit_is_refused_before_it_is_sent(host: str, uploads: Uploads, tmp_path: Path) -> None:
+    token = uploads.open_session()
+    connection = http.client.HTTPConnection(host, timeout=60)
+    connection.putrequest("PUT", f"/lab/augviz/upload/{token}?name=big.tif")
+    for name, value in {**genuine(), "Content-Length": str(60_000_000)}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    answer = connection.getresponse()  # though not a byte of the file has been sent
+
+    assert answer.status == 413
+    assert json.loads(answer.read()) == {"error": "big.tif: the file is larger than the limit of 50 MB."}
+    assert files_below(tmp_path) == []
+
+
+def test_a_broken_connection_leaves_nothing_behind(host: str, uploads: Uploads, tmp_path: Path) -> None:
+    token = uploads.open_session()
+    name, port = host.split(":")
+    with socket.create_connection((name, int(port)), timeout=60) as raw:
+        head = [f"PUT /lab/augviz/upload/{token}?name=a.tif HTTP/1.1", f"Host: {host}", "Content-Length: 20000000"]
+        head += [f"{key}: {value}" for key, value in genuine().items()]
+        raw.sendall("\r\n".join([*head, "", ""]).encode() + b"x" * 5_000_000)
+        until(lambda: any(path.stat().st_size > 1_000_000 for path in files_below(tmp_path)))
+    until(lambda: files_below(tmp_path) == [])
+
+    assert uploads.files(token) == ()
+    assert put(host, token, b"again")[0] == 200
