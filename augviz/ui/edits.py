@@ -11,6 +11,10 @@ from augviz.errors import PipelineError
 from augviz.model import Group, ImageFacts, Item, Pipeline, Step
 
 
+class GoneError(PipelineError):
+    """A click was for a step that an earlier click has removed."""
+
+
 def items(pipeline: Pipeline) -> Iterator[Item]:
     """Every step and group, parents before their members."""
 
@@ -24,11 +28,11 @@ def items(pipeline: Pipeline) -> Iterator[Item]:
 
 
 def find(pipeline: Pipeline, item_id: str) -> Item:
-    """The step or group called `item_id`. Raises PipelineError if there is none."""
+    """The step or group called `item_id`. Raises GoneError if there is none."""
     for item in items(pipeline):
         if item.id == item_id:
             return item
-    raise PipelineError(f"The pipeline has no step {item_id!r}.")
+    raise GoneError(f"The pipeline has no step {item_id!r}.")
 
 
 def parent(pipeline: Pipeline, item_id: str) -> Group | None:
@@ -45,20 +49,25 @@ def siblings(pipeline: Pipeline, item_id: str) -> tuple[Item, ...]:
     return group.steps if group else pipeline.steps
 
 
+def highest_number(*pipelines: Pipeline) -> int:
+    """The highest number among the ids of pipelines, 0 where none has one."""
+    ids = (item.id for pipeline in pipelines for item in items(pipeline))
+    return max((int(m.group(1)) for item_id in ids if (m := re.fullmatch(r"s(\d+)", item_id))), default=0)
+
+
 def free_id(pipeline: Pipeline, taken: int = 0) -> str:
-    """An id that no item has, above every number in use: removing a step never hands its random stream to another."""
-    numbers = [int(m.group(1)) for item in items(pipeline) if (m := re.fullmatch(r"s(\d+)", item.id))]
-    return f"s{max([taken, *numbers]) + 1}"
+    """An id that no item has, above `taken` and every number in use: a new step never gets a removed one's random stream."""
+    return f"s{max(taken, highest_number(pipeline)) + 1}"
 
 
-def new_step(pipeline: Pipeline, transform: str, facts: ImageFacts | None = None) -> Step:
+def new_step(pipeline: Pipeline, transform: str, facts: ImageFacts | None = None, taken: int = 0) -> Step:
     """A step as the editor begins with it: the library's defaults, and what these need to work on the image."""
-    return catalog.initial_step(transform, free_id(pipeline), facts)
+    return catalog.initial_step(transform, free_id(pipeline, taken), facts)
 
 
-def new_group(pipeline: Pipeline, group: str) -> Group:
+def new_group(pipeline: Pipeline, group: str, taken: int = 0) -> Group:
     """An empty group; the editor shows what it still needs."""
-    return Group(free_id(pipeline), group, n=1 if catalog.group(group).has_n else None)
+    return Group(free_id(pipeline, taken), group, n=1 if catalog.group(group).has_n else None)
 
 
 def is_complete(group: Group) -> bool:
@@ -135,6 +144,13 @@ def move(pipeline: Pipeline, item_id: str, offset: int) -> Pipeline:
     return _at_level(pipeline, item_id, shift)
 
 
+def move_before(pipeline: Pipeline, item_id: str, other_id: str) -> Pipeline:
+    """The pipeline with a top-level item right before another one."""
+    rest = [item for item in pipeline.steps if item.id != item_id]
+    rest.insert([item.id for item in rest].index(other_id), find(pipeline, item_id))
+    return replace(pipeline, steps=tuple(rest))
+
+
 def move_into(pipeline: Pipeline, item_id: str, group_id: str) -> Pipeline:
     """The pipeline with the item as the last member of a group."""
     return insert(remove(pipeline, item_id), find(pipeline, item_id), group_id)
@@ -149,9 +165,9 @@ def move_out(pipeline: Pipeline, item_id: str) -> Pipeline:
     return _insert_after(remove(pipeline, item_id), group.id, item)
 
 
-def duplicate(pipeline: Pipeline, item_id: str) -> Pipeline:
+def duplicate(pipeline: Pipeline, item_id: str, taken: int = 0) -> Pipeline:
     """The pipeline with a copy of the item right behind it; the copy and its members get ids of their own."""
-    next_number = int(free_id(pipeline)[1:])
+    next_number = int(free_id(pipeline, taken)[1:])
 
     def renamed(item: Item) -> Item:
         nonlocal next_number

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from augviz import catalog
-from augviz.model import Draw, DrawnLeaf, Group, ImageFacts, Item, Pipeline, Problem, Step
+from augviz.model import DTYPES, Draw, DrawnLeaf, Group, ImageFacts, Item, Pipeline, Problem, Step
 from augviz.ui import edits
 
 STATISTICS_LIMIT = 2.0
@@ -39,7 +39,7 @@ def of(item: Item, pipeline: Pipeline, facts: ImageFacts | None, draw: Draw | No
     leaf = leaf_of(item, draw)
     seen = facts_before(item, pipeline, facts, draw)
     found = [_of_problem(problem, item, pipeline, seen) for problem in catalog.problems(item, seen)]
-    return (*found, *_of_normalize(item, pipeline, leaf))
+    return (*found, *_of_format(item, pipeline, facts, leaf), *_of_normalize(item, pipeline, leaf))
 
 
 def _of_problem(problem: Problem, step: Step, pipeline: Pipeline, seen: ImageFacts | None) -> Finding:
@@ -72,6 +72,42 @@ def facts_before(step: Step, pipeline: Pipeline, facts: ImageFacts | None, draw:
     # A step that cannot be drawn gets what the steps before it, which the draw is of, have made.
     stuck = any(item.id == step.id for item in edits.items(edits.complete(pipeline)))
     return replace(facts, header=draw.result) if stuck else facts
+
+
+def _of_format(step: Step, pipeline: Pipeline, facts: ImageFacts | None, leaf: DrawnLeaf | None) -> tuple[Finding, ...]:
+    """What steps that are made for 8 bit do to other formats."""
+    defect = catalog.EIGHT_BIT_ONLY.get(step.transform)
+    if defect is None or leaf is None:
+        return ()
+    before = leaf.before.format
+    if before in catalog.WIDER_INTEGERS:
+        message = f"{step.transform} takes {DTYPES[before]} for 8 bit: nearly every pixel ends at a limit ({defect})."
+        if facts is None or facts.header.format == "uchar" or pipeline.input.as_8_bit:
+            return (Finding(message),)
+        return (Finding(message, replace(pipeline, input=replace(pipeline.input, as_8_bit=True)), "Convert to 8 bit"),)
+    culprit = _made_float(step, pipeline)
+    if before not in ("float", "double"):
+        return ()
+    if step.transform != "RandomBrightnessContrast":
+        message = f"{step.transform} makes an 8-bit image of float values, black where they run from 0 to 1 ({defect})."
+    elif culprit is not None and culprit.transform == "Normalize":
+        message = f"{step.transform} cuts what Normalize has made off at 0 and 1 ({defect})."
+    else:
+        return ()
+    if culprit is None:
+        return (Finding(message),)
+    fixed = edits.move_before(pipeline, step.id, culprit.id)
+    return (Finding(message, fixed, f"Move before {culprit.transform}"),)
+
+
+def _made_float(step: Step, pipeline: Pipeline) -> Step | None:
+    """The first Normalize or ToDtype above a step, both on the top level."""
+    for item in pipeline.steps:
+        if item.id == step.id:
+            return None
+        if isinstance(item, Step) and item.enabled and item.transform in ("Normalize", "ToDtype"):
+            return item if any(other.id == step.id for other in pipeline.steps) else None
+    return None
 
 
 def _of_normalize(step: Step, pipeline: Pipeline, leaf: DrawnLeaf | None) -> tuple[Finding, ...]:

@@ -8,13 +8,14 @@ browser has shown (`feed.seen`), so that such a report is known and left alone.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from augviz.ui import desk, feed, state
+from augviz.ui import desk, edits, feed, state
 
 KEY = "explore.held"
 
@@ -49,7 +50,8 @@ def heard(key: str, take: Callable[..., None], *args: Any) -> Callable[[], None]
             if any(reported == value for value, _ in unseen):
                 return
             held[key] = _Held(reported, unseen)
-        take(*args)
+        with contextlib.suppress(edits.GoneError):  # the browser had not shown yet that the step has gone
+            take(*args)
 
     return on_change
 

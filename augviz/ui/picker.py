@@ -18,8 +18,12 @@ THUMB_SEED = 1
 GROUPS = "Groups"
 
 
-def button(scene: Scene, group_id: str | None) -> None:
-    """The button that opens the dialog; at the end of a group it adds to the group."""
+def button(scene: Scene, group_id: str | None, *, with_groups: bool = True) -> None:
+    """The button that opens the dialog; at the end of a group it adds to the group.
+
+    Args:
+        with_groups: whether groups are offered too; not where the editor could not fill them.
+    """
     key = "explore.add" if group_id is None else f"explore.add.{group_id}"
     if st.button(
         "Add step",
@@ -28,11 +32,11 @@ def button(scene: Scene, group_id: str | None) -> None:
         width="stretch" if group_id is None else "content",
         type="secondary" if group_id is None else "tertiary",
     ):
-        _dialog(scene, group_id)
+        _dialog(scene, group_id, with_groups)
 
 
 @st.dialog("Add a step", width="large", icon=":material/add:")
-def _dialog(scene: Scene, group_id: str | None) -> None:
+def _dialog(scene: Scene, group_id: str | None, with_groups: bool) -> None:
     words = st.text_input(
         "Search",
         key="explore.picker.words",
@@ -41,10 +45,11 @@ def _dialog(scene: Scene, group_id: str | None) -> None:
         label_visibility="collapsed",
         placeholder="Search by name or by what it does",
     )
-    family = st.pills(
-        "Family", [*catalog.FAMILIES, GROUPS], key="explore.picker.family", label_visibility="collapsed", wrap=True
-    )
+    families = [*catalog.FAMILIES, GROUPS] if with_groups else list(catalog.FAMILIES)
+    family = st.pills("Family", families, key="explore.picker.family", label_visibility="collapsed", wrap=True)
     found = matching(words or "", family)
+    if not with_groups:
+        found = [spec for spec in found if isinstance(spec, TransformSpec)]
     if not found:
         st.caption("Nothing fits. Try fewer words, or another family.")
     with st.container(height=480, border=False):
@@ -118,10 +123,10 @@ def add(name: str, scene: Scene, group_id: str | None) -> None:
     """Add a transform or a group at the end of the pipeline, or of a group, and open it."""
     pipeline = state.get().pipeline
     if name in catalog.GROUPS:
-        group = edits.new_group(pipeline, name)
+        group = edits.new_group(pipeline, name, state.taken_number())
         state.edit(_inserted(pipeline, group, group_id), opened=group.id)
         return
-    step = edits.new_step(pipeline, name, scene.facts)
+    step = edits.new_step(pipeline, name, scene.facts, state.taken_number())
     state.edit(_inserted(pipeline, step, group_id), opened=step.id)
 
 

@@ -12,6 +12,7 @@ from augviz import presets, sources
 from augviz.errors import AugvizError
 from augviz.model import Draw, ImageFacts, Pipeline, Problem, Step
 from augviz.recipes import Recipe
+from augviz.ui import edits
 
 KEY = "explore"
 WAITING = "explore.waiting"
@@ -69,6 +70,12 @@ class Explore:
 def first() -> Explore:
     """What a visitor finds: the tutorial's pipeline on a sample."""
     return Explore(sources.SourceRef("sample", FIRST_SAMPLE), presets.FIRST.pipeline)
+
+
+def taken_number() -> int:
+    """The highest number that an id has had in this session, as far back as undo goes."""
+    now = get()
+    return edits.highest_number(now.pipeline, *now.past, *now.future)
 
 
 def get() -> Explore:

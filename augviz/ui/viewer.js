@@ -322,7 +322,7 @@ class Viewer {
 
   composeTiles(topics) {
     this.tiles = topics.map(topic => {
-      const box = el('div', 'box'), labels = [el('div', 'label'), el('div', 'label')];
+      const box = el('div', 'box'), labels = [el('div', 'label'), el('div', 'label'), el('div', 'label')];
       const tile = el('button', 'tile', box, ...labels);
       tile.type = 'button';
       this.shot(topic, topic, false, box);
@@ -386,7 +386,7 @@ class Viewer {
   columns(shots) {
     const sizes = shots.map(shot => shot.meta.full || shot.meta), count = this.shots.length;
     const width = Math.max(...sizes.map(s => s.width)), height = Math.max(...sizes.map(s => s.height));
-    const w = this.grid.clientWidth - 20, h = this.grid.clientHeight - 20, chrome = this.layout.startsWith('Steps') ? 52 : 32;
+    const w = this.grid.clientWidth - 20, h = this.grid.clientHeight - 20, chrome = this.layout.startsWith('Steps') ? 68 : 32;
     let best = { columns: 1, scale: 0, row: 0 };
     for (let columns = 1; columns <= count; columns += 1) {
       const rows = Math.ceil(count / columns), row = (h - 8 * (rows - 1)) / rows;
@@ -417,10 +417,11 @@ class Viewer {
           const measured = report && report.steps && report.steps.find(s => s.position === step.position);
           tile.classList.toggle('skipped', step.skipped);
           labels[0].textContent = step.title;
-          const facts = [step.shape];
+          const facts = [];
           if (measured && measured.seconds !== null && measured.seconds !== undefined && !step.skipped) facts.push(milliseconds(measured.seconds * 1000));
           if (measured && measured.low !== null && measured.low !== undefined) facts.push(`${number(measured.low)} … ${number(measured.high)}`);
-          labels[1].textContent = step.skipped ? 'skipped in this draw' : facts.join(' · ');
+          labels[1].textContent = step.skipped ? 'skipped in this draw' : step.shape;
+          labels[2].textContent = step.skipped ? '' : facts.join(' · ');
         }
         tile.title = [...labels].map(l => l.textContent).filter(Boolean).join('\n');
       });
@@ -471,7 +472,7 @@ class Viewer {
       facts.push(this.fact('', `${meta.truth || 'unknown'}${scale}`, `badge ${kind}`, (meta.truth_reasons || []).join('\n') || 'The same pixels as the full-size result would show at this size.'));
       facts.push(this.fact('preview', `${milliseconds(meta.wall_ms)}, ${meta.quality || ''}`, '', 'Time to make this picture on the server, measured'));
     }
-    if (costs.time) facts.push(this.fact('full size', costs.time, '', costs.time_help));
+    if (costs.time) facts.push(this.fact('full-size steps', costs.time, '', costs.time_help));
     if (costs.result) facts.push(this.fact('result', costs.result, '', 'Size of the full-size result, and the bytes to hold it'));
     if (costs.memory) facts.push(this.fact('memory', costs.memory, '', costs.memory_help));
     if (!refused && meta && meta.low !== undefined) {

@@ -146,7 +146,10 @@ def costs_of(draw: Draw) -> dict[str, str]:
     """The strip's figures that follow from the draw: full-size time and memory (estimates), size of the result."""
     seconds, unknown = full_size_seconds(draw)
     hold = held_bytes(draw.result)
-    help_text = "Estimate: CPU time of each applied step by the catalogue's figures, one core."
+    help_text = (
+        "Estimate: CPU time of each applied step by the catalogue's figures, one core; "
+        "without reading the file and writing the result."
+    )
     if unknown:
         help_text += f" Without {', '.join(unknown)}, whose cost is unknown."
     return {
