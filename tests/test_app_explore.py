@@ -19,7 +19,7 @@ from augviz.model import Group, InputChoice, Pipeline, Step
 from augviz.settings import get_settings
 from augviz.ui import edits, feed
 from augviz.ui.page import escaped
-from augviz.ui.state import Explore
+from augviz.ui.state import Explore, first
 from tests.live import ROOT
 
 SHELL = ROOT / "augviz" / "ui" / "shell.py"
@@ -57,8 +57,8 @@ def step(app: AppTest, step_id: str) -> Step:
 
 def viewer_data(app: AppTest) -> dict[str, Any]:
     """What the component that shows the picture was given."""
-    data: dict[str, Any] = json.loads(app.get("bidi_component")[0].proto.json)
-    return data
+    found: list[dict[str, Any]] = [json.loads(component.proto.json) for component in app.get("bidi_component")]
+    return next(data for data in found if "draws" in data)
 
 
 def shown_key(app: AppTest) -> str:
@@ -246,6 +246,79 @@ def test_edits_survive_another_image_and_another_page(app: AppTest) -> None:
     assert state(app).source == sources.SourceRef("sample", "ihc")
     assert app.slider(key="explore.step.rotate.limit").value == (-20.0, 30.0)
     assert shown_key(app) == viewer_data(app)["key"] == expected_key(app)
+
+
+def with_state(**fields: Any) -> AppTest:
+    """A visitor of Explore whose state has these fields."""
+    app = AppTest.from_file(str(SHELL), default_timeout=60)
+    app.session_state["explore"] = replace(first(), **fields)
+    return app.run()
+
+
+def warnings_of(app: AppTest) -> str:
+    """What the cards warn of."""
+    return " ".join(markdown.value for markdown in app.markdown if ":material/warning:" in markdown.value)
+
+
+def test_a_step_that_destroys_16_bit_says_so_on_its_card_and_is_mended(folder: Path) -> None:
+    path = folder / "deep.tif"
+    pyvips.Image.xyz(40, 30)[0].linear(1000, 0).bandjoin([0, 0]).cast("ushort").copy(interpretation="rgb16").tiffsave(
+        str(path)
+    )
+    app = with_state(source=sources.SourceRef("path", str(path)))
+    assert "RandomBrightnessContrast takes uint16 for 8 bit" in warnings_of(app)
+
+    fix = next(button for button in app.button if button.label == "Convert to 8 bit")
+    fix.click().run()
+
+    assert state(app).pipeline.input.as_8_bit
+    assert "for 8 bit" not in warnings_of(app)
+
+
+def test_a_step_behind_normalize_that_cuts_its_values_off_is_moved_before_it() -> None:
+    normalize = Step("n", "Normalize", (("mean", (0.5, 0.5, 0.5)), ("std", (0.2, 0.2, 0.2))))
+    steps = (normalize, Step("b", "RandomBrightnessContrast", p=1.0), Step("h", "HEDShift", p=1.0))
+    app = with_state(pipeline=Pipeline(steps))
+    assert "RandomBrightnessContrast cuts what Normalize has made off at 0 and 1" in warnings_of(app)
+    assert "HEDShift makes an 8-bit image of float values" in warnings_of(app)
+
+    for _ in range(2):
+        next(button for button in app.button if button.label == "Move before Normalize").click().run()
+
+    assert names(app) == ["RandomBrightnessContrast", "HEDShift", "Normalize"]
+    assert "(D1" not in warnings_of(app)
+
+
+def test_a_click_for_a_step_that_has_gone_does_nothing(app: AppTest) -> None:
+    toggle = app.toggle(key="explore.step.rotate.enabled")
+    pipeline = edits.remove(state(app).pipeline, "rotate")
+    app.session_state["explore"] = replace(state(app), pipeline=pipeline)
+    toggle.set_value(False).run()
+
+    assert not app.exception
+    assert state(app).pipeline == pipeline
+
+
+def test_an_id_is_never_given_again() -> None:
+    app = with_state(pipeline=Pipeline())
+    for number in (1, 2):
+        app.button(key="explore.add").click().run()
+        app.button(key="explore.picker.add.NoOp").click().run()
+        assert [item.id for item in state(app).pipeline.steps] == [f"s{number}"]
+        app.session_state["explore"] = replace(
+            state(app), past=(*state(app).past, state(app).pipeline), pipeline=Pipeline()
+        )
+        app.run()
+
+
+def test_a_group_that_the_editor_could_not_fill_is_not_offered() -> None:
+    inner = Group("s2", "OneOf", (Step("s3", "NoOp"),))
+    app = with_state(pipeline=Pipeline((Group("s1", "Sequential", (inner,)),)))
+    app.button(key="explore.add.s2").click().run()
+    offered = {(button.key or "").rsplit(".", 1)[1] for button in app.button if "picker.add" in (button.key or "")}
+
+    assert "Rotate" in offered
+    assert "OneOf" not in offered
 
 
 def test_normalize_on_whole_numbers_is_said_on_its_card_and_mended(app: AppTest) -> None:

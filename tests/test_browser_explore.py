@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from augviz import presets, sources
-from tests import chromium
+from tests.browsing import FIND, RESULT, STILL, act, click, pixels, rest, shown_keys
 from tests.live import ROOT, LiveServer, live_server
 from tests.samples import rgb
 
 pytestmark = pytest.mark.browser
-
-STILL = "[data-testid='stApp'][data-test-script-state='notRunning']"
-RESULT = ".viewer figure.after img"
-
-FIND = """
-  const host = [...document.querySelectorAll('*')].find(e => e.shadowRoot && e.shadowRoot.querySelector('.viewer'));
-  const viewer = host && host.shadowRoot.querySelector('.viewer');
-"""
-
-LOOK = f"""() => {{{FIND}
-  const app = document.querySelector("[data-testid='stApp']"), text = document.querySelector('.st-key-explore-key');
-  if (!app || !viewer || !text) return null;
-  const idle = app.dataset.testScriptState === 'notRunning' && viewer.getAttribute('aria-busy') === 'false'
-    && ['fine', 'error'].includes(viewer.dataset.quality);
-  const keys = {{ asked: viewer.dataset.key, picture: viewer.dataset.shownKey,
-    strip: viewer.querySelector('.strip').dataset.key, text: text.innerText.trim().split(/\\s+/).pop() }};
-  return {{ idle, keys }};
-}}"""
-"""Whether the page has nothing to do, and the key that each part of it carries, all at one moment."""
-
-QUIET_SECONDS = 0.5
-"""A page that has had nothing to do for this long has heard of what was clicked before."""
 
 WATCH = f"""() => {{{FIND}
   window.seen = {{ empty: 0, outside: 0, mixed: 0, frames: 0 }};
@@ -58,27 +34,6 @@ WATCH = f"""() => {{{FIND}
   look();
 }}"""
 """Looks at every frame that the browser draws: is there a picture, is it inside the window, is the strip below its own?"""
-
-PIXELS = """image => {
-  const canvas = document.createElement('canvas');
-  canvas.width = canvas.height = 32;
-  const context = canvas.getContext('2d');
-  context.drawImage(image, 0, 0, 32, 32);
-  return [...context.getImageData(0, 0, 32, 32).data];
-}"""
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    launched = playwright.chromium.launch(executable_path=chromium.executable(), args=list(chromium.FLAGS))
-    yield launched
-    launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -103,53 +58,6 @@ def page(browser: Browser, server: LiveServer) -> Iterator[Page]:
     rest(opened)
     yield opened
     context.close()
-
-
-def rest(page: Page, seconds: float = 60) -> dict[str, str | None]:
-    """Wait until the page has nothing to do and all its parts carry one key; returns the parts' keys."""
-    end = time.monotonic() + seconds
-    since, before = time.monotonic(), None
-    while True:
-        seen, now = page.evaluate(LOOK), time.monotonic()
-        if seen is None or not seen["idle"] or len(set(seen["keys"].values())) != 1 or seen != before:
-            since, before = now, seen
-        if now - since >= QUIET_SECONDS:
-            keys: dict[str, str | None] = seen["keys"]
-            return keys
-        assert now < end, f"the page has not come to rest with one key: {seen}"
-        page.wait_for_timeout(50)
-
-
-def shown_keys(page: Page) -> dict[str, str | None]:
-    """The key that each part of the page carries."""
-    keys: dict[str, str | None] = page.evaluate(LOOK)["keys"]
-    return keys
-
-
-def click(page: Page, key: str) -> None:
-    page.locator(f".st-key-{key} button:visible").first.click()
-
-
-def pixels(page: Page, selector: str = RESULT) -> list[int]:
-    found: list[int] = page.locator(selector).first.evaluate(PIXELS)
-    return found
-
-
-def act(page: Page, step: str, *actions: str) -> None:
-    """Choose an action in a step's menu, the first that is there.
-
-    A run of the page that is still under way closes the menu; then it is opened again.
-    """
-    item = page.get_by_role("menuitem", name=re.compile("|".join(actions))).first
-    for _ in range(20):
-        click(page, f"explore-step-{step}-menu")
-        try:
-            item.click(timeout=3000)
-        except TimeoutError:
-            page.keyboard.press("Escape")
-        else:
-            return
-    raise AssertionError(f"the menu of {step} never stayed open")
 
 
 def test_a_visitor_sees_a_picture_at_once(page: Page) -> None:
@@ -464,6 +372,40 @@ def test_the_exported_code_makes_the_draw_that_was_looked_at(page: Page, tmp_pat
     strip = page.locator(".viewer .strip")
     expect(strip).to_contain_text(f"tensor ({made.shape[0]}, {made.shape[1]}, {made.shape[2]}) {made.dtype}")
     expect(strip).to_contain_text(f"{made.min():.2f} … {made.max():.0f}".replace("-", "−"))
+
+
+def test_a_copied_link_opens_what_was_on_the_screen(browser: Browser, page: Page, server: LiveServer) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".st-key-explore-step-brightness-enabled label").first.click()
+    click(page, "explore-new_draws")
+    keys = rest(page)
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_text("Link copied")).to_be_visible()
+    copied = page.evaluate("() => navigator.clipboard.readText()")
+    other = browser.new_context(viewport={"width": 1280, "height": 800})
+    opened = other.new_page()
+    opened.set_default_timeout(60_000)
+    opened.goto(copied)
+    theirs = rest(opened)
+    opened.reload()
+    again = rest(opened)
+    other.close()
+
+    assert copied.startswith(f"{server.url}/?s=")
+    assert theirs == again == keys  # the keys of one server name recipes: the same image, pipeline and draw
+
+
+def test_back_shows_what_was_there_before(page: Page) -> None:
+    click(page, "explore-new_draws")
+    first = rest(page)
+    click(page, "explore-new_draws")
+    rest(page)
+    page.wait_for_timeout(2000)  # a sooner one could be the browser's own echo
+    page.go_back()
+    seed = page.locator(".st-key-explore-seed input")
+    expect(seed).to_have_value("1")
+
+    assert rest(page) == first
 
 
 def test_fifty_quick_edits_never_mix_two_recipes_nor_empty_the_frame(page: Page) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from augviz import catalog, checks, export
-from augviz.errors import AugvizError
+from augviz import catalog, checks, draw_text, export, saved
+from augviz.errors import ArgumentError, AugvizError
 from augviz.model import DTYPES, Draw, DrawnLeaf, Header
 from augviz.ui import desk, edits, viewer, widgets
 from augviz.ui.page import escaped
@@ -20,7 +20,8 @@ from augviz.units import seconds_text
 BAND_COLOURS = ("#e5484d", "#30a46c", "#0090ff")
 """Red, green and blue that can be told apart on light and dark."""
 
-COMPOSE, DATASET = "Pipeline", "Dataset module"
+COMPOSE, DATASET, DRAW, JSON = "Pipeline", "Dataset module", "This draw", "JSON"
+"""The forms in which the pipeline, or the shown draw of it, is taken away."""
 
 
 def show(scene: Scene, shown: Shown) -> None:
@@ -36,7 +37,7 @@ def show(scene: Scene, shown: Shown) -> None:
             _values(shown)
     if code.open:
         with code:
-            _code(scene)
+            _code(scene, shown)
     with st.container(key="explore.key"):
         st.caption(f"Recipe {shown.key}")
 
@@ -207,24 +208,39 @@ def _chart(title: str, histogram: Mapping[str, Any], header: Header) -> None:
 # Code
 
 
-def _code(scene: Scene) -> None:
+def _code(scene: Scene, shown: Shown) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
+        forms = [COMPOSE, DATASET, DRAW, JSON]
         kind = st.segmented_control(
-            "Code", [COMPOSE, DATASET], key="explore.code", default=COMPOSE, required=True, label_visibility="collapsed"
+            "Code", forms, key="explore.code", default=COMPOSE, required=True, label_visibility="collapsed"
         )
-        pipeline = edits.complete(scene.state.pipeline)
         try:
-            text = export.compose(pipeline) if kind == COMPOSE else export.dataset(pipeline, scene.facts)
+            file_name, text = code_of(kind or COMPOSE, scene, shown)
         except AugvizError as error:
             st.error(str(error), icon=":material/error:")
             return
         st.download_button(
             "Download",
             text,
-            file_name="transform.py" if kind == COMPOSE else "dataset.py",
-            mime="text/x-python",
+            file_name=file_name,
+            mime="application/json" if kind == JSON else "text/x-python",
             key="explore.download",
             icon=":material/download:",
             on_click="ignore",
         )
-    st.code(text, language="python", line_numbers=True, wrap_lines=False)
+    st.code(text, language="json" if kind == JSON else "python", line_numbers=True, wrap_lines=False)
+
+
+def code_of(kind: str, scene: Scene, shown: Shown) -> tuple[str, str]:
+    """Name and text of the file that a form is taken away as. Raises AugvizError where there is no such text."""
+    pipeline = edits.complete(scene.state.pipeline)
+    if kind == COMPOSE:
+        return "transform.py", export.compose(pipeline)
+    if kind == DATASET:
+        return "dataset.py", export.dataset(pipeline, scene.facts)
+    if kind == JSON:
+        return "pipeline.json", saved.dumps(pipeline) + "\n"
+    if shown.failed is not None or shown.draw is None:
+        raise shown.failed or ArgumentError("There is no draw of this pipeline for this image.")
+    drawn = saved.loads(shown.recipe.pipeline)
+    return f"draw_{shown.draw.seed}.py", draw_text.draw(drawn, shown.draw, scene.name, scene.facts)

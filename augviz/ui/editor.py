@@ -8,7 +8,7 @@ import streamlit as st
 
 from augviz import catalog, presets
 from augviz.model import Draw, Group, ImageFacts, Item, Pipeline, Step
-from augviz.ui import controls, edits, findings, held, picker, state
+from augviz.ui import controls, edits, findings, held, import_dialog, picker, state
 from augviz.ui.state import Scene
 
 MAX_DEPTH = 2
@@ -41,6 +41,14 @@ def _head(scene: Scene) -> None:
         st.markdown("**Pipeline**", width="content")
         st.space("stretch")
         _presets()
+        if st.button(
+            "Import",
+            key="explore.import",
+            icon=":material/input:",
+            help="Import a pipeline from Python code or JSON",
+            type="tertiary",
+        ):
+            import_dialog.open_dialog()
         st.button(
             "Undo",
             key="explore.undo",
@@ -164,9 +172,10 @@ def _act(item_id: str, action: str | None, facts: ImageFacts | None) -> None:
     elif action == DOWN:
         state.edit(edits.move(pipeline, item_id, 1))
     elif action == COPY:
-        state.edit(edits.duplicate(pipeline, item_id))
+        state.edit(edits.duplicate(pipeline, item_id, state.taken_number()))
     elif action == RESET:
-        state.edit(edits.reset(pipeline, item_id, facts))
+        # Closed, since the browser keeps in a widget what was entered beyond its bounds, and sends none of it.
+        state.edit(edits.reset(pipeline, item_id, facts), opened=None)
     elif action == OUT:
         state.edit(edits.move_out(pipeline, item_id))
     elif action == DELETE:
@@ -196,4 +205,4 @@ def _members(group: Group, scene: Scene, draw: Draw | None, depth: int) -> None:
         _card(member, scene, draw, depth + 1)
     most = catalog.group(group.group).max_steps
     if most is None or len(group.steps) < most:
-        picker.button(scene, group.id)
+        picker.button(scene, group.id, with_groups=depth + 1 < MAX_DEPTH)

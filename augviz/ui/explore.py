@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from augviz.ui import details, editor, edits, held, image_card, page, refresh, scene, state, viewer
+from augviz.ui import address, details, editor, edits, held, image_card, page, refresh, scene, state, viewer
 from augviz.ui.state import Scene
 
 EDITOR_PX = 344
@@ -34,8 +34,8 @@ STYLE = """
 :is([class*="st-key-explore-step-"][class*="-menu"], .st-key-explore-header) button div[aria-hidden="true"],
 :is(.st-key-explore-undo, .st-key-explore-redo, .st-key-explore-new_draws) kbd { display: none; }
 :is([class*="st-key-explore-step-"][class*="-menu"], .st-key-explore-header, .st-key-explore-undo, .st-key-explore-redo,
-  .st-key-explore-new_draws) button [data-testid="stMarkdownContainer"] { position: absolute; width: 1px; height: 1px;
-  overflow: hidden; clip-path: inset(50%); }
+  .st-key-explore-import, .st-key-explore-new_draws) button [data-testid="stMarkdownContainer"] { position: absolute; width: 1px;
+  height: 1px; overflow: hidden; clip-path: inset(50%); }
 .st-key-explore-drawn table { width: 100%; border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
 .st-key-explore-drawn :is(th, td) { text-align: left; vertical-align: top; padding: 4px 14px 4px 0; font-weight: normal;
   border-bottom: 1px solid rgba(128, 128, 128, 0.25); }
@@ -47,6 +47,8 @@ STYLE = """
 def show() -> None:
     """The whole page."""
     st.html(STYLE)
+    with page.boundary():
+        address.read()
     if "explore.visited" not in st.session_state:
         with st.spinner("Starting: the first picture after a start takes a few seconds"):
             scene.current()
@@ -74,6 +76,7 @@ def _page() -> None:
     with toolbar:
         _toolbar(now)
     with below, page.boundary():
+        address.show_trouble()
         if trouble is not None:
             raise trouble
         _details()
@@ -93,6 +96,7 @@ def _details() -> None:
     now, _ = scene.current()
     if now.facts is not None:
         details.show(now, scene.shown(now))
+    address.write()
 
 
 def _toolbar(seen: Scene) -> None:
@@ -110,7 +114,7 @@ def _toolbar(seen: Scene) -> None:
             key="explore.seed",
             on_change=held.heard("explore.seed", _set_seed),
             label_visibility="collapsed",
-            width=120,
+            width=112,
         )
         st.button(
             "New draws",
@@ -121,6 +125,7 @@ def _toolbar(seen: Scene) -> None:
             args=(_new_draws,),
             shortcut="Alt+N",
         )
+        address.copy_button()
         st.space("stretch")
         if now.mode == "Draws":
             st.caption("Draws", width="content")
@@ -134,7 +139,7 @@ def _toolbar(seen: Scene) -> None:
                 key="explore.draws",
                 on_change=held.heard("explore.draws", _set_draws),
                 label_visibility="collapsed",
-                width=120,
+                width=100,
             )
         held.put("explore.mode", now.mode)
         st.segmented_control(

@@ -10,7 +10,7 @@ import streamlit as st
 
 from augviz.errors import AugvizError
 from augviz.model import DTYPES, Header, ImageFacts, InputChoice
-from augviz.ui import desk, held, image_dialog, state
+from augviz.ui import desk, held, image_dialog, imagenette_tab, state
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene
 from augviz.units import bytes_text, megapixels_text, size_text
@@ -31,6 +31,9 @@ def show(scene: Scene) -> None:
             _header(scene, scene.facts)
         if st.button("Change", key="explore.change_image", help="Choose another image"):
             image_dialog.open_dialog()
+    if scene.facts and scene.state.source.kind == "imagenette":
+        with st.container(horizontal=True, gap="xsmall", key="explore.imagenette.card"):
+            imagenette_tab.neighbours(scene.state.source, image_dialog.choose_button, "explore.imagenette.card")
 
 
 def _header(scene: Scene, facts: ImageFacts) -> None:
@@ -136,10 +139,10 @@ def header_rows(facts: ImageFacts) -> list[dict[str, str]]:
         "Tiles": f"{size_text(*facts.tile)} px" if facts.tile else "none",
         "Levels": f"{facts.levels}: {levels}" if facts.levels > 1 else levels,
         "Pages": str(facts.pages),
-        "Per pixel": resolution,
+        "Microns per pixel": resolution,
         "Orientation": str(facts.orientation),
         "File": f"{bytes_text(facts.file_bytes)}, {facts.loader}",
         "Uncompressed": bytes_text(facts.uncompressed_bytes),
-        "Windows": "read without decoding the whole file" if facts.region_readable else "need the whole file decoded",
+        "A window of it": "is read by itself" if facts.region_readable else "needs the whole file decoded",
     }
     return [{"What": name, "Value": value} for name, value in rows.items()]

@@ -14,7 +14,7 @@ from augviz.errors import AugvizError, ImageError
 from augviz.model import InputChoice
 from augviz.settings import get_settings
 from augviz.sources import Entry, Sample, SourceRef, SyntheticImage
-from augviz.ui import desk, page, state
+from augviz.ui import desk, imagenette_tab, page, state, upload_tab
 from augviz.ui.page import escaped
 from augviz.units import bytes_text, size_text
 
@@ -23,6 +23,7 @@ JOB = "explore.job"
 ENDED = "explore.job_ended"
 SYNTHETIC = "explore.synthetic_part"
 TROUBLE = "explore.image_trouble"
+SENT = "explore.upload_sent"
 POLL_SECONDS = 0.5
 CANCEL_WAIT_SECONDS = 2.0
 
@@ -30,13 +31,19 @@ CANCEL_WAIT_SECONDS = 2.0
 @st.dialog("Change image", width="large", icon=":material/image:")
 def open_dialog() -> None:
     """One tab for each place where images come from; choosing one closes the dialog."""
-    samples, synthetic, folder = st.tabs(
-        ["Samples", "Synthetic", "Folder"], key="explore.image_tabs", on_change="rerun"
+    samples, upload, imagenette, synthetic, folder = st.tabs(
+        ["Samples", "Upload", "Imagenette", "Synthetic", "Folder"], key="explore.image_tabs", on_change="rerun"
     )
     with page.boundary():
         if samples.open:
             with samples:
                 _samples()
+        if upload.open:
+            with upload:
+                _upload()
+        if imagenette.open:
+            with imagenette:
+                imagenette_tab.show(choose_button, thumb)
         if synthetic.open:
             with synthetic:
                 _synthetic()
@@ -60,7 +67,7 @@ def choose(source: SourceRef) -> None:
         state.change(source=source)
 
 
-def _choose_button(label: str, source: SourceRef, key: str, **options: Any) -> None:
+def choose_button(label: str, source: SourceRef, key: str, **options: Any) -> None:
     """A button that looks at `source`; an image that cannot be opened keeps the dialog open, with the reason."""
     if st.button(label, key=key, on_click=_try, args=(source,), **options):
         if trouble := st.session_state.pop(TROUBLE, ""):
@@ -91,7 +98,7 @@ def _sample(sample: Sample) -> None:
     source = SourceRef("sample", sample.name)
     with st.container(gap="xsmall", border=True):
         st.html(thumb(source, f"{sample.title}, small", 150, 110))
-        _choose_button(sample.name.replace("_", " "), source, f"explore.sample.{sample.name}", width="stretch")
+        choose_button(sample.name.replace("_", " "), source, f"explore.sample.{sample.name}", width="stretch")
         st.caption(f"{sample.title}: {sample.good_for}")
 
 
@@ -103,6 +110,31 @@ def thumb(source: SourceRef, text: str, width: int, height: int) -> str:
         return "<span></span>"
     style = f"width:100%;height:{height}px;object-fit:cover;border-radius:4px;display:block"
     return f'<img loading="lazy" alt="{escape(text)}" src="{escape(address)}" style="{style}">'
+
+
+# Uploads
+
+
+def _upload() -> None:
+    upload_tab.show(_sent, _upload_card)
+    if trouble := st.session_state.pop(TROUBLE, ""):
+        st.error(trouble, icon=":material/error:")
+    elif st.session_state.pop(SENT, False):
+        st.rerun()
+
+
+def _sent(source: SourceRef) -> None:
+    """Look at the file that has arrived; one that cannot be opened is not kept."""
+    _try(source)
+    if TROUBLE in st.session_state:
+        upload_tab.forget(source)
+    else:
+        st.session_state[SENT] = True
+
+
+def _upload_card(source: SourceRef, title: str, key: str) -> None:
+    st.html(thumb(source, f"{title}, small", 150, 110))
+    choose_button("Choose", source, key, width="stretch")
 
 
 # Synthetic images
@@ -146,7 +178,7 @@ def _synthetic_card(image: SyntheticImage, busy: bool) -> None:
         )
         st.caption(on_disk)
         if image.made:
-            _choose_button("Choose", source, f"explore.synthetic.{image.name}", width="stretch")
+            choose_button("Choose", source, f"explore.synthetic.{image.name}", width="stretch")
         elif st.button("Make", key=f"explore.synthetic.{image.name}", disabled=busy, width="stretch"):
             _make(image)
             st.rerun(scope="fragment")
@@ -218,7 +250,7 @@ def _folder() -> None:
         help="Allowed are: " + ", ".join(str(folder) for folder in get_settings().folders),
     )
     if text:
-        _choose_button(f"Open {Path(text).name}", SourceRef("path", text.strip()), "explore.open_path")
+        choose_button(f"Open {Path(text).name}", SourceRef("path", text.strip()), "explore.open_path")
     here = str(st.session_state.get(FOLDER, ""))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("", icon=":material/arrow_upward:", key="explore.folder.up", help="The folder above", disabled=not here,
@@ -239,7 +271,7 @@ def _entry(entry: Entry) -> None:
         return
     label = f"{escaped(entry.name)} :gray[:small[{bytes_text(entry.file_bytes)}]]"
     source = SourceRef("path", entry.path)
-    _choose_button(label, source, f"explore.file.{entry.path}", icon=":material/image:", type="tertiary")
+    choose_button(label, source, f"explore.file.{entry.path}", icon=":material/image:", type="tertiary")
 
 
 def _go(path: str) -> None:

@@ -7,7 +7,7 @@ import time
 import streamlit as st
 
 from augviz.errors import AugvizError, StepError
-from augviz.ui import desk, edits, feed, state, viewer
+from augviz.ui import desk, edits, feed, state, upload_tab, viewer
 from augviz.ui.state import Scene, Shown
 
 HEAD_START_SECONDS = 0.1
@@ -20,6 +20,7 @@ ANNOUNCED = "explore.announced"
 def current() -> tuple[Scene, AugvizError | None]:
     """The state and the facts of its image; the error where it cannot be opened."""
     state.settle()
+    upload_tab.renew()
     now = state.get()
     try:
         return Scene(now, desk.facts_of(now.source, now.pipeline.input)), None

@@ -13,6 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from augviz import __version__
+from augviz.ui import upload_tab
 
 SIDEBAR_PX = 200
 # A file, since Streamlit 1.67 lets the browser fetch a Material symbol for the tab from a foreign host.
@@ -32,4 +33,5 @@ with st.sidebar:
         f"augviz {__version__}  \nalbumentationsxl {version('albumentationsxl')}  \n"
         f"Streamlit {st.__version__}  \nPython {platform.python_version()}"
     )
+upload_tab.renew()
 page.run()

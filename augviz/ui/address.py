@@ -1,0 +1,120 @@
+"""The state of Explore in the browser's address: read when a link is opened or Back is pressed, written after a change."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import streamlit as st
+
+from augviz import link
+from augviz.errors import AugvizError
+from augviz.link import Link
+from augviz.model import InputChoice
+from augviz.ui import desk, edits, state
+
+PARAMETER = "s"
+KEY = "explore.address"
+COPY_KEY = "explore.copy_link"
+
+SETTLE_SECONDS = 1.5
+"""A browser repeats an older address of ours for a moment after a newer one was written; later it means Back."""
+
+MAX_REMEMBERED = 300
+
+_HERE = Path(__file__).parent
+_copy = st.components.v2.component(
+    "augviz_copy_link",
+    html=(_HERE / "copy_link.html").read_text(encoding="utf-8"),
+    css=(_HERE / "copy_link.css").read_text(encoding="utf-8"),
+    js=(_HERE / "copy_link.js").read_text(encoding="utf-8"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """What this session knows of its address.
+
+    Attributes:
+        text: what was written or read last.
+        written_at: when it was written last, by the monotonic clock.
+        ours: what was written, the newest last.
+        trouble: what a link asked for and could not be restored, in sentences, at the state's `version`.
+    """
+
+    text: str = ""
+    written_at: float = 0.0
+    ours: tuple[str, ...] = ()
+    trouble: tuple[str, ...] = ()
+    version: int = field(default=-1)
+
+
+def _known() -> _Address:
+    known: _Address = st.session_state.get(KEY, _Address())
+    return known
+
+
+def read() -> None:
+    """Take the state that the address asks for, if it is not what was written or read last."""
+    text, known = st.query_params.get(PARAMETER, ""), _known()
+    if not text or text == known.text:
+        return
+    is_ours = text in known.ours
+    if is_ours and time.monotonic() - known.written_at < SETTLE_SECONDS:
+        return
+    try:
+        trouble = _take(link.decode(text), is_ours)
+    except link.LinkError as error:
+        trouble = (str(error),)
+    st.session_state[KEY] = replace(_known(), text=text, trouble=trouble, version=state.get().version)
+
+
+def _take(wanted: Link, is_ours: bool) -> tuple[str, ...]:
+    """Make the state that of a link; returns what could not be restored."""
+    source, pipeline, trouble = wanted.source, wanted.pipeline, []
+    if source is None:
+        if not is_ours:
+            trouble.append("The link was made with an upload, which only its visitor can open; this is another image.")
+        source = state.get().source
+    else:
+        try:
+            desk.facts_of(source, InputChoice())
+        except AugvizError as error:
+            trouble.append(f"The link's image cannot be opened, this is another one. {error}")
+            source = state.get().source
+    try:
+        desk.facts_of(source, pipeline.input)
+    except AugvizError as error:
+        trouble.append(f"The image is fed to the pipeline as it is. {error}")
+        pipeline = replace(pipeline, input=InputChoice())
+    state.edit(pipeline, source=source, seed=wanted.seed, picked=0, opened=None)
+    return tuple(trouble)
+
+
+def write() -> None:
+    """Put the state into the address. A visitor who has changed nothing keeps the plain one."""
+    now, known = state.get(), _known()
+    if now.version == 0:
+        return
+    text = link.encode(now.source, edits.complete(now.pipeline), now.shown_seed)
+    if len(text) > link.MAX_TEXT or text == st.query_params.get(PARAMETER):
+        return
+    st.query_params[PARAMETER] = text
+    ours = (*known.ours, text)[-MAX_REMEMBERED:]
+    st.session_state[KEY] = replace(known, text=text, written_at=time.monotonic(), ours=ours)
+
+
+def show_trouble() -> None:
+    """Say what a link could not restore, until something is changed."""
+    known = _known()
+    if known.version == state.get().version:
+        for sentence in known.trouble:
+            st.warning(sentence, icon=":material/link_off:")
+
+
+def copy_button() -> None:
+    """The button that copies the page's address."""
+    is_upload = state.get().source.kind == "upload"
+    note = "Copied, without the image: an upload stays with its visitor" if is_upload else "Link copied"
+    _copy(key=COPY_KEY, data={"note": note}, height="content", width="content")
