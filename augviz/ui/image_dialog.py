@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -13,12 +12,10 @@ from augviz import jobs, sources
 from augviz.errors import AugvizError, ImageError
 from augviz.model import InputChoice
 from augviz.settings import get_settings
-from augviz.sources import Entry, Sample, SourceRef, SyntheticImage
-from augviz.ui import desk, imagenette_tab, page, state, upload_tab
-from augviz.ui.page import escaped
+from augviz.sources import Sample, SourceRef, SyntheticImage
+from augviz.ui import desk, folder_tab, imagenette_tab, page, state, upload_tab
 from augviz.units import bytes_text, size_text
 
-FOLDER = "explore.folder"
 JOB = "explore.job"
 ENDED = "explore.job_ended"
 SYNTHETIC = "explore.synthetic_part"
@@ -49,7 +46,7 @@ def open_dialog() -> None:
                 _synthetic()
         if folder.open:
             with folder:
-                _folder()
+                folder_tab.show(choose_button, thumb)
 
 
 def choose(source: SourceRef) -> None:
@@ -237,48 +234,3 @@ def _settle() -> None:
     """Forget the job that has ended, so that another can be started. In a callback: only there a fragment can be named."""
     st.session_state.pop(JOB, None)
     st.rerun(SYNTHETIC)
-
-
-# Files
-
-
-def _folder() -> None:
-    text = st.text_input(
-        "Path of an image",
-        key="explore.path",
-        placeholder="An image below the folders that are allowed",
-        help="Allowed are: " + ", ".join(str(folder) for folder in get_settings().folders),
-    )
-    if text:
-        choose_button(f"Open {Path(text).name}", SourceRef("path", text.strip()), "explore.open_path")
-    here = str(st.session_state.get(FOLDER, ""))
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("", icon=":material/arrow_upward:", key="explore.folder.up", help="The folder above", disabled=not here,
-                  on_click=_go_up, args=(here,))  # fmt: skip
-        st.caption(here or "Allowed folders")
-    with st.container(height=380, border=True, gap="xsmall"):
-        entries = sources.list_folder(here)
-        if not entries:
-            st.caption("No folders and no images here.")
-        for entry in entries:
-            _entry(entry)
-
-
-def _entry(entry: Entry) -> None:
-    if entry.is_folder:
-        st.button(escaped(entry.name), icon=":material/folder:", key=f"explore.folder.{entry.path}", type="tertiary",
-                  on_click=_go, args=(entry.path,))  # fmt: skip
-        return
-    label = f"{escaped(entry.name)} :gray[:small[{bytes_text(entry.file_bytes)}]]"
-    source = SourceRef("path", entry.path)
-    choose_button(label, source, f"explore.file.{entry.path}", icon=":material/image:", type="tertiary")
-
-
-def _go(path: str) -> None:
-    st.session_state[FOLDER] = path
-
-
-def _go_up(path: str) -> None:
-    """To the folder above, or to the list of allowed folders."""
-    roots = [str(folder) for folder in get_settings().folders]
-    st.session_state[FOLDER] = "" if path in roots else str(Path(path).parent)
