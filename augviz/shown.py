@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pyvips
@@ -60,23 +61,26 @@ def show_changes(image: pyvips.Image, *, pages: int = 1) -> tuple[str, ...]:
 
 
 def for_show(
-    image: pyvips.Image, *, low_high: tuple[float, float] | None = None
+    image: pyvips.Image, *, low_high: tuple[float, float] | None = None, bands: Sequence[int] | None = None
 ) -> tuple[pyvips.Image, dict[str, Any]]:
     """The image as a screen can show it, and how its values were mapped.
 
     8-bit values stay; 16-bit values are divided by 257; all others are mapped linearly from the lowest to the highest.
     CMYK and embedded profiles become sRGB, alpha is laid over white, and of more than three bands the first three are
-    shown.
+    shown, or the chosen ones.
 
     Args:
         image: any image; read once to find the range, unless it is 8 or 16 bit or `low_high` is given.
         low_high: values that become 0 and 255, for any format.
+        bands: three bands, from 0, to be shown as red, green and blue; taken as plain values. Ignored where the image has
+            not got them.
 
     Returns:
         a uchar image of 1 or 3 bands, and {"mapping": words, "low": value shown black, "high": value shown white}.
     """
     if image.format in ("complex", "dpcomplex"):
         image = image.abs()
+    image = picked(image, bands)
     if low_high is None and image.format in ("uchar", "ushort"):
         if _is_cmyk(image) or _has_profile(image):
             image = _to_srgb(image)
@@ -86,6 +90,17 @@ def for_show(
     words = "linear between two given values" if low_high else LOWEST_TO_HIGHEST
     shown = _as_screen(stretch(colours, low, high))
     return shown, {"mapping": words, "low": low, "high": high}
+
+
+def picked(image: pyvips.Image, bands: Sequence[int] | None) -> pyvips.Image:
+    """Three bands of an image as red, green and blue, without its profile; the image itself where it has not got them."""
+    if bands is None or max(bands) >= image.bands:
+        return image
+    red, *others = (image.extract_band(band) for band in bands)
+    colours = red.bandjoin(others).copy(interpretation="srgb" if image.format != "ushort" else "rgb16")
+    if colours.get_typeof("icc-profile-data") != 0:
+        colours.remove("icc-profile-data")
+    return colours
 
 
 def shown_bands(image: pyvips.Image) -> pyvips.Image:

@@ -111,7 +111,10 @@ def draw(args: dict[str, Any], context: Context) -> Result:
 
 
 def picture(args: dict[str, Any], context: Context) -> Result:
-    """{path, input, pipeline, seed, side, quality, upto} -> JPEG of the result, or of the image after a step, fit to `side`."""
+    """{path, input, pipeline, seed, side, quality, upto, bands} -> JPEG of the result, or of the image after a step.
+
+    It fits `side`; `bands`, if given, are the three that are shown, from 0.
+    """
     started = time.perf_counter()
     shape, source = _source(args)
     drawn = _drawn(shape, args)
@@ -143,9 +146,9 @@ def _made(
     """The view that fits `side`, its pixels as a screen shows them, and how their values were mapped."""
     s = view.fitted_scale(drawn, args["side"], firings)
     with _explained(args, context):
-        seen = view.whole(source, drawn, s, args["quality"], firings, _watched(context))
+        seen = view.whole(source, drawn, s, args["quality"], firings, _watched(context), args.get("bands"))
         pixels = _watched(context)(seen.image)
-    shown, mapping = for_show(pixels, low_high=seen.value_range)
+    shown, mapping = for_show(pixels, low_high=seen.value_range, bands=args.get("bands"))
     if seen.value_range is not None:
         mapping["mapping"] = LOWEST_TO_HIGHEST
     return seen, shown, mapping
@@ -211,12 +214,12 @@ def contact_sheet(args: dict[str, Any], context: Context) -> Result:
 
 
 def original(args: dict[str, Any], context: Context) -> Result:
-    """{path, input, side} -> JPEG of the source, fit to `side`."""
+    """{path, input, side, bands} -> JPEG of the source, fit to `side`."""
     shape, source = _source(args)
     s = view.default_scale(shape, args["side"])
     pixels = source(max(1, round(shape.width / s)), max(1, round(shape.height / s)))
     with reading(args["path"]):  # a base that is too large to be held is still to be read
-        shown, mapping = for_show(pixels)
+        shown, mapping = for_show(pixels, bands=args.get("bands"))
         blob = encode_jpeg(shown)
     meta = {"width": shown.width, "height": shown.height, "scale": s, "mapping": mapping.get("mapping", "")}
     return meta, blob

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyvips
@@ -13,7 +13,7 @@ from augviz.engine import Drawn
 from augviz.firing import Firing
 from augviz.grids import Grid, Stage
 from augviz.model import BYTES_PER_VALUE, Header, Truth
-from augviz.shown import shown_bands, value_range
+from augviz.shown import picked, shown_bands, value_range
 
 HELD_BYTES = 64_000_000
 """What a view is worked at takes at most this much, so that a worker stays small; 64-bit results are worked less fine."""
@@ -133,6 +133,7 @@ def whole(
     quality: str,
     firings: tuple[Firing, ...] | None = None,
     hold: Hold = held,
+    bands: Sequence[int] | None = None,
 ) -> View:
     """The whole result, max(1, round(side / s)) pixels a side.
 
@@ -145,6 +146,7 @@ def whole(
         quality: "quick" or "fine"; see `working_scale`.
         firings: a prefix of the draw's firings, for the picture after some step; all of them by default.
         hold: how pixels are made.
+        bands: those that will be shown, for `value_range`; see `shown.for_show`.
     """
     firings = drawn.firings if firings is None else firings
     working = working_scale(drawn, firings, s, quality)
@@ -153,7 +155,7 @@ def whole(
     target = _grid(shape, s)
     if (image.width, image.height) != (target.width, target.height) and _bytes(image) <= 2 * HELD_BYTES:
         image = hold(image)
-        known = value_range(shown_bands(image)) if image.format not in ("uchar", "ushort") else None
+        known = value_range(shown_bands(picked(image, bands))) if image.format not in ("uchar", "ushort") else None
     else:
         known = None
     shown = shrunk(image, target.width, target.height)

@@ -31,6 +31,7 @@ MIN_SIDE, MAX_SIDE = 64, 2048
 """Sides of pictures in pixels; what is asked beyond is brought inside."""
 
 QUALITIES = ("quick", "fine")
+MAX_BAND = 10_000
 
 _POLL_SECONDS = 0.05  # how often a browser is looked after while its picture is made
 _KEEP = "private, max-age=3600, immutable"
@@ -81,10 +82,16 @@ def get_answers() -> Answers:
     return Answers(get_pool())
 
 
-def picture_question(key: str, recipe: Recipe, side: int, quality: str, upto: int | None = None) -> Question:
+Bands = tuple[int, ...] | None
+"""Three bands to be shown, from 0; None are the first."""
+
+
+def picture_question(
+    key: str, recipe: Recipe, side: int, quality: str, upto: int | None = None, bands: Bands = None
+) -> Question:
     """The question for a picture: a JPEG of the result, or after `upto` steps (0 is the source)."""
-    args = {**recipe.args(), "side": side, "quality": quality, "upto": upto}
-    return Question(("picture", key, side, quality, upto), "picture", args, blames=True)
+    args = {**recipe.args(), "side": side, "quality": quality, "upto": upto, "bands": bands}
+    return Question(("picture", key, side, quality, upto, bands), "picture", args, blames=True)
 
 
 def report_question(key: str, recipe: Recipe) -> Question:
@@ -92,11 +99,11 @@ def report_question(key: str, recipe: Recipe) -> Question:
     return Question(("report", key), "report", recipe.args(), blames=True)
 
 
-def thumb_question(recipe: Recipe, side: int) -> Question:
+def thumb_question(recipe: Recipe, side: int, bands: Bands = None) -> Question:
     """The question for the source for show; equal for every pipeline and seed."""
     args = recipe.args()
-    asked = {"path": args["path"], "input": args["input"], "side": side}
-    name = ("original", recipe.path, recipe.stamp, json.dumps(args["input"], sort_keys=True), side)
+    asked = {"path": args["path"], "input": args["input"], "side": side, "bands": bands}
+    name = ("original", recipe.path, recipe.stamp, json.dumps(args["input"], sort_keys=True), side, bands)
     return Question(name, "original", asked)
 
 
@@ -108,7 +115,7 @@ async def _picture(request: Request, answers: Answers) -> Response:
     side, upto = _side(request, 1024), _number(request, "upto", None)
     if upto is not None and upto < 0:
         raise ArgumentError(f"upto must be at least 0, got {upto}.")
-    return await _jpeg(request, answers, key, picture_question(key, recipe, side, quality, upto))
+    return await _jpeg(request, answers, key, picture_question(key, recipe, side, quality, upto, _bands(request)))
 
 
 async def _report(request: Request, answers: Answers) -> Response:
@@ -120,7 +127,7 @@ async def _report(request: Request, answers: Answers) -> Response:
 
 async def _thumb(request: Request, answers: Answers) -> Response:
     key, recipe = _recipe(request)
-    return await _jpeg(request, answers, key, thumb_question(recipe, _side(request, 256)))
+    return await _jpeg(request, answers, key, thumb_question(recipe, _side(request, 256), _bands(request)))
 
 
 async def _jpeg(request: Request, answers: Answers, key: str, question: Question) -> Response:
@@ -195,6 +202,17 @@ def _recipe(request: Request) -> tuple[str, Recipe]:
 
 def _side(request: Request, default: int) -> int:
     return min(MAX_SIDE, max(MIN_SIDE, _number(request, "side", default) or 0))
+
+
+def _bands(request: Request) -> Bands:
+    """The bands to be shown, from 1 in the address: "4,3,2"."""
+    text = request.query_params.get("bands")
+    if not text:
+        return None
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.isdecimal() and 1 <= int(part) <= MAX_BAND for part in parts):
+        raise ArgumentError(f"bands must be three numbers from 1 to {MAX_BAND}, such as 4,3,2, got {text[:40]!r}.")
+    return tuple(int(part) - 1 for part in parts)
 
 
 def _number(request: Request, name: str, default: int | None) -> int | None:

@@ -440,6 +440,21 @@ def test_another_image_is_fed_plainly_where_it_lacks_the_chosen_page(app: AppTes
     assert state(app).pipeline == now.pipeline
 
 
+def test_three_of_more_bands_are_chosen_for_show_and_change_no_recipe(folder: Path) -> None:
+    path = folder / "five.tif"
+    bands = pyvips.Image.black(40, 30, bands=5).copy(interpretation="multiband")
+    bands.tiffsave(str(path))
+    app = with_state(source=sources.SourceRef("path", str(path)), pipeline=Pipeline())
+    key = shown_key(app)
+    app.session_state["explore.header"] = True
+    app.run()
+    app.number_input(key="explore.shown.red").set_value(5).run()
+
+    assert state(app).bands == (5, 2, 3)
+    assert viewer_data(app)["bands"] == "5,2,3"
+    assert shown_key(app) == key
+
+
 def test_another_image_is_fed_as_chosen_where_it_can_be(app: AppTest) -> None:
     now = state(app)
     chosen = InputChoice(bands=1)

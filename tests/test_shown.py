@@ -85,6 +85,26 @@ def test_of_more_bands_the_first_three_are_shown() -> None:
     assert np.array_equal(shown.numpy(), smooth(96, 64, 5)[..., :3])
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_three_chosen_bands_are_shown_as_red_green_and_blue(dtype: type) -> None:
+    values = np.random.default_rng(1).integers(0, 256, (6, 8, 5)).astype(dtype) * (257 if dtype is np.uint16 else 1)
+    low_high = (0.0, 255.0) if dtype is np.float32 else None
+    image = pyvips.Image.new_from_array(values, interpretation="multiband")
+    shown, _ = for_show(image, low_high=low_high, bands=(4, 2, 0))
+    whole, _ = for_show(image, low_high=low_high, bands=(4, 2, 5))  # there is no sixth
+
+    expected = values[:, :, [4, 2, 0]] / (257 if dtype is np.uint16 else 1)
+    assert np.array_equal(shown.numpy(), expected.astype(np.uint8))
+    assert np.array_equal(whole.numpy(), for_show(image, low_high=low_high)[0].numpy())
+
+
+def test_infrared_stored_as_alpha_can_be_shown() -> None:
+    values = np.random.default_rng(2).integers(0, 256, (6, 8, 4)).astype(np.uint8)
+    image = pyvips.Image.new_from_array(values, interpretation="srgb")
+
+    assert np.array_equal(for_show(image, bands=(3, 0, 1))[0].numpy(), values[:, :, [3, 0, 1]])
+
+
 def test_an_embedded_profile_is_converted() -> None:
     image = vips().copy(interpretation="srgb")
     other = image.icc_transform("p3", input_profile="srgb")

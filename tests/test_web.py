@@ -83,6 +83,20 @@ def test_a_picture_is_a_jpeg_of_the_size_asked_for(real_url: str, photo: Path) -
     assert image(5, 50)[0] > image(145, 50)[0]
 
 
+def test_a_picture_and_a_thumbnail_show_the_bands_asked_for(real_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "five.tif"
+    values = [pyvips.Image.black(40, 30) + value for value in (10, 60, 110, 160, 210)]
+    values[0].bandjoin(values[1:]).cast("uchar").copy(interpretation="multiband").tiffsave(str(path))
+    key = key_of_photo(path, {"transform": "NoOp"})
+
+    for address in (f"picture/{key}/quick.jpg", f"thumb/{key}.jpg"):
+        reply = fetch(f"{real_url}/{address}?side=64&bands=5,3,1")
+        shown = pyvips.Image.new_from_buffer(reply.body, "")
+        assert shown(5, 5) == pytest.approx([210, 110, 10], abs=4)
+    assert fetch(f"{real_url}/picture/{key}/quick.jpg?bands=5,3").status == 422
+    assert "bands must be three numbers" in told(fetch(f"{real_url}/thumb/{key}.jpg?bands=0,1,2"))["error"]
+
+
 def test_a_picture_carries_its_key_and_what_it_is(real_url: str, photo: Path) -> None:
     key = key_of_photo(photo, {"transform": "HorizontalFlip", "p": 1.0})
     reply = fetch(f"{real_url}/picture/{key}/quick.jpg?side=150")

@@ -74,6 +74,9 @@ def session_id() -> str:
     return str(st.session_state["session"])
 
 
-def thumb_address(source: SourceRef, choice: InputChoice, side: int = 256) -> str:
-    """Address of a small picture of the source itself."""
-    return f"{base_address()}thumb/{key_of(source, Pipeline((), choice), 0)}.jpg?side={side}"
+def thumb_address(
+    source: SourceRef, choice: InputChoice, side: int = 256, bands: tuple[int, int, int] | None = None
+) -> str:
+    """Address of a small picture of the source itself; of three of its bands where they are given, from 1."""
+    chosen = f"&bands={','.join(map(str, bands))}" if bands else ""
+    return f"{base_address()}thumb/{key_of(source, Pipeline((), choice), 0)}.jpg?side={side}{chosen}"

@@ -49,8 +49,29 @@ def _header(scene: Scene, facts: ImageFacts) -> None:
         with popover:
             st.table(header_rows(facts), hide_index=True, hide_header=True, border="horizontal")
             for change in facts.changes:
-                st.caption(change)
+                if not (scene.state.bands and change.startswith("The first 3 of")):
+                    st.caption(change)
+            _shown_bands(scene, facts)
             _input_choice(scene)
+
+
+def _shown_bands(scene: Scene, facts: ImageFacts) -> None:
+    """Which three of more bands are shown as red, green and blue."""
+    count = facts.header.bands
+    if count < 4 or facts.header.interpretation == "cmyk":
+        return
+    st.markdown("**Shown**", help="What the pictures show. The pipeline gets all bands, whatever is shown.")
+    now = scene.state.bands or (1, 2, 3)
+    with st.container(horizontal=True, gap="small"):
+        for place, colour in enumerate(("Red", "Green", "Blue")):
+            key = f"explore.shown.{colour.lower()}"
+            held.put(key, now[place])
+            st.number_input(f"{colour}: band", 1, count, key=key, on_change=held.heard(key, _show_bands), width=110)
+
+
+def _show_bands() -> None:
+    chosen = tuple(int(st.session_state[f"explore.shown.{colour}"]) for colour in ("red", "green", "blue"))
+    state.change(bands=None if chosen == (1, 2, 3) else chosen)
 
 
 def _input_choice(scene: Scene) -> None:
@@ -101,7 +122,7 @@ def shortened(name: str, most: int = 26) -> str:
 
 def _thumb(scene: Scene) -> str:
     try:
-        address = desk.thumb_address(scene.state.source, scene.state.pipeline.input)
+        address = desk.thumb_address(scene.state.source, scene.state.pipeline.input, bands=scene.state.bands)
     except AugvizError:
         return "<span></span>"
     style = f"width:{THUMB_PX}px;height:{THUMB_PX}px;object-fit:cover;border-radius:4px;display:block"

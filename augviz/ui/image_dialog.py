@@ -59,9 +59,9 @@ def choose(source: SourceRef) -> None:
     try:
         desk.facts_of(source, pipeline.input)
     except ImageError:
-        state.edit(replace(pipeline, input=InputChoice()), source=source)
+        state.edit(replace(pipeline, input=InputChoice()), source=source, bands=None)
     else:
-        state.change(source=source)
+        state.change(source=source, bands=None)
 
 
 def choose_button(label: str, source: SourceRef, key: str, **options: Any) -> None:

@@ -43,6 +43,7 @@ class Explore:
         source: the image that is looked at.
         seed: seed of the first draw.
         draws: pictures in the grid of draws, 1 to `MAX_DRAWS`.
+        bands: those that are shown as red, green and blue, from 1; None are the first. They change no pixel of the result.
         picked: which of them is selected, 0 is the first; the pictures of the other modes are its.
         opened: id of the step or group whose controls are shown, None if all are closed.
         past, future: pipelines to go back and forth to, the nearest last.
@@ -54,6 +55,7 @@ class Explore:
     seed: int = 0
     mode: str = MODES[0]
     draws: int = 4
+    bands: tuple[int, int, int] | None = None
     picked: int = 0
     opened: str | None = None
     past: tuple[Pipeline, ...] = ()

@@ -50,7 +50,7 @@ class Shot {
   }
 
   async load(key, quality, side, upto, alt) {
-    const name = `${key}/${quality}/${side}/${upto}`;
+    const name = `${key}/${quality}/${side}/${upto}/${this.viewer.data.bands}`;
     if (this.shown === name) { if (this.image) this.image.alt = alt; return this.meta; }
     this.stop();
     const request = this.request = new AbortController();
@@ -171,6 +171,7 @@ class Viewer {
     const url = new URL(`${this.data.base}picture/${key}/${quality}.jpg`, document.baseURI);
     url.searchParams.set('side', side);
     if (upto !== null) url.searchParams.set('upto', upto);
+    if (this.data.bands) url.searchParams.set('bands', this.data.bands);
     url.searchParams.set('session', this.data.session);
     url.searchParams.set('topic', topic);
     const answer = await fetch(url, { signal });

@@ -61,6 +61,7 @@ def data_of(scene: Scene, shown: Shown) -> dict[str, Any]:
         "base": desk.base_address(),
         "session": desk.session_id(),
         "mode": state.mode,
+        "bands": ",".join(map(str, state.bands or ())),
         "name": name,
         "alt": alt_text(name, whole),
         "before_alt": f"{name}, original",
