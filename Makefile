@@ -26,8 +26,20 @@ $(eval $(call environment,.venv,requirements.txt))
 $(eval $(call environment,.venv-test,requirements.txt requirements-test.txt))
 $(eval $(call environment,.venv-torch,requirements.txt requirements-test.txt requirements-torch.txt))
 
-run: .venv/.ready ## Serve the app on http://localhost:8501 (STREAMLIT_* and AUGVIZ_* variables apply)
-	exec .venv/bin/streamlit run app.py
+# The system's libvips in place of the wheel's, for its OpenSlide, JPEG 2000 and JPEG XL loaders.
+.venv-system/.ready: requirements.txt
+	@test -n "$(PYTHON)" || { echo "augviz needs Python 3.11, 3.12 or 3.13 on the PATH (or PYTHON=...)." >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv-system
+	grep -v '^pyvips-binary' requirements.txt > .venv-system/requirements.txt
+	.venv-system/bin/python $(PIP) -r .venv-system/requirements.txt
+	@.venv-system/bin/python -c 'import pyvips, sys; sys.exit(not pyvips.at_least_libvips(8, 16))' 2>/dev/null || \
+		{ echo "LIBVIPS=system needs the system's libvips, 8.16 or newer (Debian 13: apt-get install libvips42t64)." >&2; exit 1; }
+	@touch $@
+
+RUN := $(if $(filter system,$(LIBVIPS)),.venv-system,.venv)
+
+run: $(RUN)/.ready ## Serve the app on http://localhost:8501 (STREAMLIT_* and AUGVIZ_* apply; LIBVIPS=system: see the README)
+	exec $(RUN)/bin/streamlit run app.py
 
 test: lint types torch unit ## Lint, types, and every test: unit, property, app, browser, with and without PyTorch
 
@@ -61,4 +73,4 @@ format: .venv-test/.ready ## Format the code
 	.venv-test/bin/ruff format .
 
 clean: ## Remove the virtual environments and caches
-	rm -rf .venv .venv-test .venv-torch .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-system .venv-test .venv-torch .pytest_cache .mypy_cache .ruff_cache .hypothesis
