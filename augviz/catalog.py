@@ -53,6 +53,8 @@ INTERPOLATORS = rows.INTERPOLATORS
 KERNELS = rows.KERNELS
 EXTENDS = rows.EXTENDS
 EIGHT_BIT_ONLY = rows.EIGHT_BIT_ONLY
+FILLS = {"Rotate": "value", "Affine": "cval", "ElasticTransform": "value"}
+"""The argument by which a transform that fills what is outside the image is told with what."""
 WIDER_INTEGERS = ("ushort", "short", "uint", "int")
 """libvips' formats of whole numbers that are wider than 8 bit."""
 FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(row.family for row in rows.ROWS))
@@ -266,9 +268,8 @@ def _fitting(name: str, facts: ImageFacts) -> dict[str, Value]:
         return _resized(facts)
     if name == "GaussNoise" and bands != 3:
         return {"per_channel": False}
-    filled = {"Rotate": "value", "Affine": "cval", "ElasticTransform": "value"}
-    if name in filled and fill != 255:
-        return {filled[name]: fill}
+    if name in FILLS and fill != 255:
+        return {FILLS[name]: fill}
     return {}
 
 

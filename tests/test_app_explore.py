@@ -289,6 +289,27 @@ def test_a_step_behind_normalize_that_cuts_its_values_off_is_moved_before_it() -
     assert "(D1" not in warnings_of(app)
 
 
+def test_a_fill_that_is_wrong_for_16_bit_is_said_and_mended(folder: Path) -> None:
+    path = folder / "deep.tif"
+    pyvips.Image.black(40, 30, bands=3).cast("ushort").copy(interpretation="rgb16").tiffsave(str(path))
+    app = with_state(source=sources.SourceRef("path", str(path)), pipeline=Pipeline((Step("r", "Rotate", p=1.0),)))
+    assert "Rotate fills with 255 whatever the format, nearly black in 16 bit" in warnings_of(app)
+
+    next(button for button in app.button if button.label == "Set value").click().run()
+
+    assert step(app, "r").get("value") == 65535
+    assert warnings_of(app) == ""
+
+
+def test_a_band_of_alpha_that_a_step_leaves_behind_is_said(folder: Path) -> None:
+    path = folder / "alpha.png"
+    pyvips.Image.black(40, 30, bands=4).copy(interpretation="srgb").pngsave(str(path))
+    steps = (Step("b", "RandomBrightnessContrast", p=1.0),)
+    app = with_state(source=sources.SourceRef("path", str(path)), pipeline=Pipeline(steps))
+
+    assert "RandomBrightnessContrast keeps 3 of 4 bands (D13)" in warnings_of(app)
+
+
 def test_a_click_for_a_step_that_has_gone_does_nothing(app: AppTest) -> None:
     toggle = app.toggle(key="explore.step.rotate.enabled")
     pipeline = edits.remove(state(app).pipeline, "rotate")

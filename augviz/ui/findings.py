@@ -39,7 +39,8 @@ def of(item: Item, pipeline: Pipeline, facts: ImageFacts | None, draw: Draw | No
     leaf = leaf_of(item, draw)
     seen = facts_before(item, pipeline, facts, draw)
     found = [_of_problem(problem, item, pipeline, seen) for problem in catalog.problems(item, seen)]
-    return (*found, *_of_format(item, pipeline, facts, leaf), *_of_normalize(item, pipeline, leaf))
+    found += [*_of_format(item, pipeline, facts, leaf), *_of_fill(item, pipeline, leaf, seen)]
+    return (*found, *_of_alpha(item, leaf), *_of_normalize(item, pipeline, leaf))
 
 
 def _of_problem(problem: Problem, step: Step, pipeline: Pipeline, seen: ImageFacts | None) -> Finding:
@@ -98,6 +99,26 @@ def _of_format(step: Step, pipeline: Pipeline, facts: ImageFacts | None, leaf: D
         return (Finding(message),)
     fixed = edits.move_before(pipeline, step.id, culprit.id)
     return (Finding(message, fixed, f"Move before {culprit.transform}"),)
+
+
+def _of_fill(step: Step, pipeline: Pipeline, leaf: DrawnLeaf | None, seen: ImageFacts | None) -> tuple[Finding, ...]:
+    """What is outside the image is filled with 255 in every format, unless the fill is given (D21)."""
+    argument = catalog.FILLS.get(step.transform)
+    if leaf is None or seen is None or leaf.before.format in ("uchar", "char"):
+        return ()
+    if argument is None or step.get(argument) is not None:
+        return ()
+    how = "nearly black in 16 bit" if leaf.before.format in catalog.WIDER_INTEGERS else "far too bright from 0 to 1"
+    message = f"{step.transform} fills with 255 whatever the format, {how}: give {argument} (D21)."
+    filled = step.with_args(**{argument: catalog.white(seen)})
+    return (Finding(message, edits.put(pipeline, filled), f"Set {argument}"),)
+
+
+def _of_alpha(step: Step, leaf: DrawnLeaf | None) -> tuple[Finding, ...]:
+    """A step that leaves an alpha band behind without a word (D13)."""
+    if step.transform != "RandomBrightnessContrast" or leaf is None or leaf.before.bands <= leaf.after.bands:
+        return ()
+    return (Finding(f"{step.transform} keeps {leaf.after.bands} of {leaf.before.bands} bands (D13)."),)
 
 
 def _made_float(step: Step, pipeline: Pipeline) -> Step | None:
