@@ -17,6 +17,19 @@ _PROGRESS_SECONDS = 0.1  # at most ten fractions a second; a new text is always 
 Tell = Callable[[Mapping[str, Any]], None]
 
 
+_kept: list[Any] = []
+
+
+def on_eval(image: Any, callback: Callable[[Any, Any], None]) -> None:
+    """Have `callback(image, progress)` called while a pyvips image is evaluated; it must hold nothing large.
+
+    pyvips 2.2.3 can disconnect nothing, and drops what it called through together with its own object, while libvips'
+    operation cache may keep the image and go on calling: into freed memory, which ends the process. So that is kept.
+    """
+    image.signal_connect("eval", callback)
+    _kept.append(tuple(image._handles))
+
+
 class Context:
     """One request as its worker function sees it.
 
@@ -77,7 +90,7 @@ class Context:
             self._watched.append(image)
         if self._wants_progress:
             image.set_progress(True)
-            image.signal_connect("eval", self._on_eval)
+            on_eval(image, self._on_eval)
         return image
 
     def cancel(self) -> None:

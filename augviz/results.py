@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyvips
 
+from augviz.context import on_eval
 from augviz.errors import ArgumentError, ImageError
 from augviz.model import BYTES_PER_VALUE, DTYPES
 from augviz.shown import LOWEST_TO_HIGHEST, stretch, value_range
@@ -107,17 +108,17 @@ def following(image: pyvips.Image, progress: Progress | None) -> Iterator[None]:
     raised: list[BaseException] = []
     active = True
 
-    def report(_image: pyvips.Image, state: Any) -> None:
+    def report(seen: pyvips.Image, state: Any) -> None:
         if raised or not active:
             return
         try:
             progress(min(1.0, state.npels / state.tpels) if state.tpels else 0.0)
         except BaseException as error:  # noqa: BLE001  libvips swallows it; kept, and raised below
             raised.append(error)
-            image.set_kill(True)
+            seen.set_kill(True)
 
     image.set_progress(True)
-    image.signal_connect("eval", report)  # pyvips cannot disconnect it: `active` ends its effect
+    on_eval(image, report)  # it cannot be disconnected: `active` ends its effect
     try:
         yield
     except pyvips.Error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import tifffile
 from augviz.errors import ArgumentError, ImageError
 from augviz.model import DTYPES
 from augviz.results import write_result
+from tests.live import ROOT
 from tests.pictures import smooth, vips
 
 NUMBERS = [dtype for dtype in DTYPES.values() if not dtype.startswith("complex")]
@@ -123,6 +126,23 @@ def test_an_exception_of_progress_ends_the_work_and_leaves_the_old_file(ending: 
     assert list(tmp_path.iterdir()) == [path]
     assert seen[-1] < 1
     write_result(image, path)  # the same image can be written afterwards
+
+
+def test_an_image_that_libvips_keeps_calls_nobody_who_has_gone() -> None:
+    code = (
+        "import gc, tempfile\nfrom pathlib import Path\n"
+        "from augviz.results import write_result\nfrom tests.pictures import vips\n"
+        "def stop(fraction):\n    if fraction > 0.3: raise RuntimeError\n"
+        "path = Path(tempfile.mkdtemp()) / 'out.tif'\n"
+        "for _ in range(100):\n"
+        "    image = vips(600, 600)\n"
+        "    try: write_result(image, path, progress=stop)\n"
+        "    except RuntimeError: pass\n"
+        "    write_result(image, path)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=200)
+
+    assert ended.returncode == 0, ended.stderr[-2000:]
 
 
 def test_progress_ends_at_one(tmp_path: Path) -> None:
