@@ -11,6 +11,8 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,15 @@ os.environ.setdefault("VIPS_WARNING", "0")
 
 import pyvips
 
+from augviz import endings, tiff_check
 from augviz.errors import ImageError
 from augviz.settings import get_settings
 from augviz.units import bytes_text
 
 # Where pyvips was imported earlier, it turns libvips' warnings into log records, which a root handler would print.
 logging.getLogger("pyvips").propagate = False
+
+SLIDES = "OpenSlide's slide formats"
 
 OFFERED = {
     "VipsForeignLoadJpeg": "JPEG",
@@ -35,7 +40,7 @@ OFFERED = {
     "VipsForeignLoadWebp": "WebP",
     "VipsForeignLoadNsgif": "GIF",
     "VipsForeignLoadHeif": "HEIF and AVIF",
-    "VipsForeignLoadOpenslide": "OpenSlide's slide formats",
+    "VipsForeignLoadOpenslide": SLIDES,
     "VipsForeignLoadJp2k": "JPEG 2000",
     "VipsForeignLoadJxl": "JPEG XL",
 }
@@ -43,6 +48,22 @@ OFFERED = {
 
 MAX_PIXELS_PER_BYTE = 100_000
 """A file that claims more pixels for each of its bytes is refused. Blank images reach about 8,000 (1-bit PNG)."""
+
+_PROBED_PIXELS = 2048 * 2048
+"""A tile of a TIFF is read when the file is opened, if it has at most this many pixels."""
+
+SLIDE_SUFFIXES = (".mrxs", ".vms", ".vmu", ".ndpi", ".svslide", ".bif", ".scn", ".czi", ".dcm")
+"""Endings of files that, where no other loader takes them, need OpenSlide's. (.svs opens as TIFF as well.)"""
+
+_CONVERTED = {"BMP": "in.bmp out.png", "Photoshop": "in.psd out.png"}
+"""Kinds that libvips reads through ImageMagick alone, which it calls untrusted; and what to give `vips copy`."""
+
+_NOT_READ = {
+    "samples out of range": "TIFF samples of more than 32 bits (64-bit float, complex) or of very many bands",
+    "tiled separate planes not supported": "TIFF that keeps each band in tiles of its own",
+    "bad labq format": "TIFF in 8-bit CIELAB",
+}
+"""What libvips says of sound files that it does not read, and what they are."""
 
 _SIGNATURES = (
     (0, b"\xff\xd8\xff", "JPEG"),
@@ -85,8 +106,9 @@ PRESENT = _allow_offered_loaders()
 
 
 def display_name(path: str | os.PathLike[str]) -> str:
-    """What an error calls the file: its name without folders."""
-    return Path(path).name or str(path)
+    """What an error calls the file: its name without folders, on one line."""
+    name = Path(path).name or str(path)
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def check_file(path: str | os.PathLike[str]) -> os.stat_result:
@@ -118,8 +140,9 @@ def load(
 ) -> pyvips.Image:
     """The image as `pyvips.Image.new_from_file(path, **options)` gives it, after the header has passed the limits.
 
-    A file that is cut short raises when its pixels are read, where libvips would fill in grey (`fail_on`).
-    `revalidate` because libvips otherwise returns the old image for a file that was rewritten.
+    A file that is cut short raises here if its header or its end tells, else when its pixels are read, where libvips
+    would fill in grey (`fail_on`). `revalidate` because libvips otherwise returns the old image for a file that was
+    rewritten.
 
     Args:
         path: an image file.
@@ -131,12 +154,22 @@ def load(
     """
     status = check_file(path)
     name = display_name(path)
-    if pyvips.vips_lib.vips_foreign_find_load(os.fsencode(path)) == pyvips.ffi.NULL:
+    if name.lower().endswith(".mrxs") and SLIDES not in PRESENT:
+        raise ImageError(f"{name}: {_needs(SLIDES)}")  # the file is a JPEG of the overview, the slide lies beside it
+    loader = pyvips.vips_lib.vips_foreign_find_load(os.fsencode(path))
+    if loader == pyvips.ffi.NULL:
         pyvips.vips_lib.vips_error_clear()
         raise ImageError(f"{name}: {_why_unknown(path)}")
+    found = _found(os.fspath(path), status.st_mtime_ns, status.st_size)
+    if found.gap is not None:
+        raise ImageError(f"{name}: the file is damaged, cut short or still being written: {found.gap}.")
+    given = tuple(options)
+    fail_on = "truncated"
+    if pyvips.ffi.string(loader).startswith(b"VipsForeignLoadTiff") and not found.is_sparse:
+        fail_on = _tiff_fail_on(os.fspath(path), status.st_mtime_ns, status.st_size, given)
     with reading(path):
         image = pyvips.Image.new_from_file(
-            os.fspath(path), access=access, revalidate=True, fail_on="truncated", **dict(options)
+            os.fspath(path), access=access, revalidate=True, fail_on=fail_on, **dict(given)
         )
     _check_limits(name, image, status.st_size)
     return image
@@ -157,6 +190,33 @@ def read_problem(error: pyvips.Error, path: str | os.PathLike[str]) -> ImageErro
     if any(mark in error.detail for mark in (*marks, "openslide", "jp2k", "jxlload")):
         return ImageError(f"{display_name(path)}: {_reason(error, path)}")
     return None
+
+
+@lru_cache(maxsize=256)
+def _found(path: str, _modified: int, _size: int) -> tiff_check.Finding:
+    """Whether all of the file is there. Its time and size are part of the cache's key: a pyramid is opened often."""
+    try:
+        found = tiff_check.check(path)
+        return found if found.gap is not None else replace(found, gap=endings.missing(path))
+    except OSError as error:
+        return tiff_check.Finding(f"it cannot be read, {error.strerror}")
+
+
+@lru_cache(maxsize=256)
+def _tiff_fail_on(path: str, _modified: int, _size: int, options: tuple[tuple[str, Any], ...]) -> str:
+    """The `fail_on` with which a damaged part of a TIFF is an error and a sound file opens.
+
+    libvips 8.18: a strip that cannot be decoded counts as an error, but a tile as a warning, and is black otherwise. Odd
+    words in a header are warnings too, and common: they are told from damage by reading one tile.
+    """
+    try:
+        image = pyvips.Image.new_from_file(path, revalidate=True, fail_on="warning", **dict(options))
+        if image.get_typeof("tile-width") == 0 or image.get("tile-width") * image.get("tile-height") > _PROBED_PIXELS:
+            return "error"
+        image.crop(0, 0, 1, 1).avg()
+    except pyvips.Error as error:
+        return "warning" if "tiff2vips:" in error.detail else "error"
+    return "warning"
 
 
 def _check_limits(name: str, image: pyvips.Image, file_bytes: int) -> None:
@@ -182,19 +242,40 @@ def _why_unknown(path: str | os.PathLike[str]) -> str:
         kind = "SVG"
     if kind in PRESENT:
         return f"the file begins like {kind} but is damaged or cut short."
-    if kind in OFFERED.values():
-        return f"{kind} cannot be read by this build of libvips."
+    if kind is not None and kind in OFFERED.values():
+        return _needs(kind)
+    if kind is None and Path(path).suffix.lower() in SLIDE_SUFFIXES and SLIDES not in PRESENT:
+        return _needs(SLIDES)
+    if kind in _CONVERTED:
+        return (
+            f"{kind} files are not opened, since libvips reads them only by ways not made for files of strangers; "
+            f"convert it elsewhere, for example with `vips copy {_CONVERTED[kind]}`."
+        )
     opened = ", ".join(PRESENT)
     if kind is not None:
         return f"{kind} files are not opened; these are: {opened}."
     return f"this is not an image of a kind that is opened: {opened}."
 
 
+def _needs(kind: str) -> str:
+    """Which loader is missing for files of a kind, and how to get it."""
+    loader = next(class_name for class_name, name in OFFERED.items() if name == kind).removeprefix("VipsForeignLoad")
+    return (
+        f"{kind} cannot be read, because this build of libvips has no {loader} loader; "
+        "take the system's libvips in place of the pyvips-binary wheel, see the README."
+    )
+
+
 def _reason(error: pyvips.Error, path: str | os.PathLike[str]) -> str:
-    """libvips' last words on the file as the end of a sentence, without its path."""
+    """libvips' words on the file as the end of a sentence, without its path."""
     lines = [line.strip() for line in error.detail.replace(os.fspath(path), "the file").splitlines()]
     lines = [line for line in lines if line and not line.startswith("unable to call")]
     if not lines:
         return "its header is damaged, or it has a side of more than 1000000 pixels."
-    words = lines[0].split(": ", 1)[-1].rstrip(".")
-    return f"the file is damaged, cut short or not supported: {words}."
+    words = [line.split(": ", 1)[-1].rstrip(".: ") for line in lines]
+    for theirs, ours in _NOT_READ.items():
+        if theirs in words:
+            return f"libvips does not read {ours}; convert it elsewhere."
+    # What a decoder only warned of is written before what it failed of.
+    failed = [one for one in words if not one.startswith(("Corrupt JPEG data", "Warning", "bad seek"))]
+    return f"the file is damaged, cut short or not supported: {(failed or words)[0]}."

@@ -16,6 +16,9 @@ from augviz.model import InputChoice
 MAX_LEVEL_PAGES = 32
 """Pyramid levels are looked for among this many pages; opening a page costs about 0.5 ms."""
 
+MAX_PAGES_WITH_LEVELS = 1000
+"""Levels are looked for among the pages of files with at most this many: opening a page steps over all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -117,10 +120,15 @@ def _levels(path: str, _modified: int, _size: int, page: int | None) -> tuple[Le
         candidates = [
             ((*options, ("subifd", i)), False) for i in range(min(count(first, "n-subifds"), MAX_LEVEL_PAGES))
         ]
+    elif not options and pages <= MAX_PAGES_WITH_LEVELS:
+        candidates = [((("page", i),), True) for i in range(1, min(pages, MAX_LEVEL_PAGES))]
     else:
-        candidates = [((("page", i),), True) for i in range(1, min(pages, MAX_LEVEL_PAGES))] if not options else []
+        candidates = []
     for candidate, paged in candidates:
-        image = load(path, candidate)
+        try:
+            image = load(path, candidate)
+        except ImageError:  # a page of a kind that is not read is no level, and the others are none the worse
+            continue
         factor = _shrunk_by(first, image)
         if factor is not None and factor > found[-1].factor:
             found.append(Level(image.width, image.height, factor, candidate, paged))

@@ -151,15 +151,16 @@ def test_the_toolbar_fits_a_window_of_1280_pixels_and_moves_nothing(page: Page, 
     assert page.locator(".viewer .frame").evaluate("e => e.getBoundingClientRect().top") == top
 
 
-def test_beside_an_image_that_is_cut_short_stands_no_picture_of_another(page: Page, folder: Path) -> None:
-    whole: bytes = rgb(512, 512).jpegsave_buffer(Q=95)
-    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+def test_beside_an_image_that_is_damaged_stands_no_picture_of_another(page: Page, folder: Path) -> None:
+    whole: bytes = rgb(512, 512).pngsave_buffer()
+    middle = len(whole) // 2
+    (folder / "damaged.png").write_bytes(whole[:middle] + bytes(99) + whole[middle + 99 :])
     click(page, "explore-change_image")
     page.get_by_role("tab", name="Folder").click()
-    page.locator(".st-key-explore-path input").fill(str(folder / "cut.jpg"))
+    page.locator(".st-key-explore-path input").fill(str(folder / "damaged.png"))
     page.locator(".st-key-explore-path input").press("Enter")
     click(page, "explore-open_path")
-    expect(page.locator(".viewer .failure")).to_contain_text("cut.jpg")
+    expect(page.locator(".viewer .failure")).to_contain_text("damaged.png")
     rest(page)
 
     expect(page.locator(".viewer figure.before img")).to_have_count(0)

@@ -171,14 +171,21 @@ def test_more_pixels_than_the_limit_are_refused(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "png"])
-def test_a_file_that_is_cut_short_is_an_error_and_not_grey(kind: str, tmp_path: Path) -> None:
-    path = tmp_path / f"cut.{KINDS[kind][0]}"
-    rng = np.random.default_rng(0)
-    noisy = pyvips.Image.new_from_array(rng.integers(0, 256, (300, 300, 3), dtype=np.uint8))
-    noisy.write_to_file(str(path))
+def test_a_file_that_is_cut_short_is_an_error_when_it_is_opened(kind: str, tmp_path: Path) -> None:
+    path = make(kind, tmp_path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
-    with pytest.raises(ImageError, match=f"cut.{KINDS[kind][0]}: the file is damaged, cut short"):
+    with pytest.raises(ImageError, match=f"{path.name}: the file is damaged, cut short"):
+        open_image(path)
+
+
+def test_a_file_that_is_damaged_inside_is_an_error_when_it_is_read(tmp_path: Path) -> None:
+    path = make("png", tmp_path)
+    content = path.read_bytes()
+    middle = len(content) // 2
+    path.write_bytes(content[:middle] + bytes(9) + content[middle + 9 :])
+
+    with pytest.raises(ImageError, match=r"png\.png: the file is damaged, cut short"):
         base(path, InputChoice(), 20, 20)
     with pytest.raises(pyvips.Error) as caught:
         open_image(path).avg()
