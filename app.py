@@ -11,7 +11,7 @@ from streamlit.web.server.starlette.starlette_app_utils import validate_xsrf_tok
 
 import augviz.ui.explore
 import augviz.ui.transforms  # noqa: F401
-from augviz import upload_routes
+from augviz import result_routes, upload_routes
 from augviz.ui import feed
 from augviz.web import lifespan, routes
 
@@ -24,7 +24,12 @@ def _is_genuine(header: str | None, cookie: str | None) -> bool:
 
 app = st.App(
     Path(__file__).resolve().parent / "augviz" / "ui" / "shell.py",
-    routes=[*routes(BASE_PATH), *feed.routes(BASE_PATH), *upload_routes.routes(BASE_PATH, _is_genuine)],
+    routes=[
+        *routes(BASE_PATH),
+        *feed.routes(BASE_PATH),
+        *upload_routes.routes(BASE_PATH, _is_genuine),
+        *result_routes.routes(BASE_PATH),
+    ],
     lifespan=lifespan,
 )
 

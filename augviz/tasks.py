@@ -299,6 +299,14 @@ def make_synthetic(args: dict[str, Any], context: Context) -> Result:
     return {"out": args["out"]}
 
 
+def make_working_copy(args: dict[str, Any], context: Context) -> Result:
+    """{path, kind, out} -> {"out"}: the working copy of an image, which is read in its place."""
+    from augviz import working_copy  # only this job needs it
+
+    working_copy.make(args["path"], args["kind"], args["out"], context)
+    return {"out": args["out"]}
+
+
 def download_imagenette(args: dict[str, Any], context: Context) -> Result:
     """{variant, folder, address, md5} -> {"folder"}: Imagenette in the data folder, downloaded, verified and unpacked."""
     from augviz import imagenette  # only this job needs it
@@ -319,6 +327,7 @@ TASKS: dict[str, Task] = {
     "apply_file": apply_file,
     "blame": find_guilty,
     "make_synthetic": make_synthetic,
+    "make_working_copy": make_working_copy,
     "download_imagenette": download_imagenette,
 }
 """Worker functions by the name that the server side calls them."""

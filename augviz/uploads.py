@@ -1,4 +1,4 @@
-"""Files that visitors have sent: streamed to disk, kept while their session lasts, then removed. Opens none of them.
+"""Files of visitors, sent by them or made for them: on disk while their session lasts, then removed. Opens none of them.
 
 Each session has a folder of its own, named by a token that nobody can guess. A file's name on the disk is made here; the
 name that the browser gave is only shown. Everything is gone after a restart of the server: each server has one folder,
@@ -15,7 +15,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +30,9 @@ SPARE_BYTES = 200_000_000
 
 MAX_FILES = 100
 """Files that one session may keep."""
+
+MAX_MADE = 4
+"""Files made for one session that are kept; the oldest goes for a newer one."""
 
 _MAX_NAME = 120
 _WRITE_BYTES = 1 << 20  # collected before a thread writes them: the server's loop never waits for the disk
@@ -50,18 +53,29 @@ class UploadError(AugvizError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that was received whole.
+    """A file that was received whole, or made whole for a visitor.
 
     Attributes:
         id: its name on the disk, which nobody can guess.
-        name: what the browser called it; for showing only.
+        name: what the browser called it, or shall call it; for showing only.
         path: the file.
+        note: of a file that was made: what it shows, in a sentence.
     """
 
     id: str
     name: str
     path: Path
     file_bytes: int
+    note: str = ""
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where a file is being made. The folder is its own, since who makes it may leave an unfinished file beside it."""
+
+    name: str
+    path: Path
+    stop: Callable[[], None] | None = None
 
 
 @dataclass(slots=True)
@@ -73,6 +87,8 @@ class _Session:
     holders: int = 0
     receiving: int = 0
     files: dict[str, Upload] = field(default_factory=dict)
+    places: dict[str, _Place] = field(default_factory=dict)
+    made: dict[str, Upload] = field(default_factory=dict)
 
 
 class Uploads:
@@ -94,6 +110,7 @@ class Uploads:
         self._clock = clock
         self._lock = threading.Lock()  # guards all below; never held while files are written or removed
         self._sessions: dict[str, _Session] = {}
+        self._leftovers: list[Path] = []  # folders to be removed again: somebody wrote there while they were removed
         self._folder: Path | None = None
         self._held: IO[str] | None = None
 
@@ -102,8 +119,10 @@ class Uploads:
     def close(self) -> None:
         """Remove everything that this server has received."""
         with self._lock:
+            sessions = list(self._sessions.values())
             self._sessions.clear()
             folder, held, self._folder, self._held = self._folder, self._held, None, None
+        _stop_all(sessions)
         if held is not None:
             held.close()
         if folder is not None:
@@ -114,9 +133,18 @@ class Uploads:
         now = self._clock()
         with self._lock:
             gone = [token for token, one in self._sessions.items() if self._has_gone(one, now)]
-            folders = [self._sessions.pop(token).folder for token in gone]
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+            sessions = [self._sessions.pop(token) for token in gone]
+            leftovers, self._leftovers = self._leftovers, []
+        _stop_all(sessions)
+        for folder in (*(one.folder for one in sessions), *leftovers):
+            self._remove_folder(folder)
+
+    def _remove_folder(self, folder: Path) -> None:
+        """Remove a folder now, or at the next sweep what a job that is just ending has put there meanwhile."""
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            with self._lock:
+                self._leftovers.append(folder)
 
     def _has_gone(self, session: _Session, now: float) -> bool:
         return not session.holders and not session.receiving and now - session.seen > self.grace_seconds
@@ -185,12 +213,21 @@ class Uploads:
         raise ImageError("This upload is not there any more; send the file again.")
 
     def remove(self, token: str, upload_id: str) -> None:
-        """Delete one file now. Nothing happens if it is gone."""
+        """Delete one file now, sent, made or being made. Nothing happens if it is gone."""
+        upload = folder = None
         with self._lock:
-            session = self._sessions.get(token)
-            upload = session.files.pop(upload_id, None) if session else None
+            if (session := self._sessions.get(token)) is not None:
+                upload = session.files.pop(upload_id, None)
+                made = session.made.pop(upload_id, None) or session.places.pop(upload_id, None)
+                if made is not None:
+                    folder = made.path.parent
         if upload is not None:
-            upload.path.unlink(missing_ok=True)
+            # The names of its working copies begin with its id; those of unfinished ones with a dot before it.
+            beside = upload.path.parent
+            for path in (upload.path, *beside.glob(f"{upload_id}.*"), *beside.glob(f".{upload_id}.*")):
+                path.unlink(missing_ok=True)
+        if folder is not None:
+            self._remove_folder(folder)
 
     def shown(self, text: str) -> str:
         """`text` with the names that files were given by their visitors in place of those on the disk."""
@@ -200,6 +237,91 @@ class Uploads:
             if upload_id in text:
                 text = text.replace(upload_id, name)
         return text
+
+    # Files made for a session
+
+    def free_bytes(self) -> int:
+        """What may be written: free on the disk, without what must stay free."""
+        folder = self._root
+        while not folder.exists():
+            folder = folder.parent
+        return max(0, shutil.disk_usage(folder).free - SPARE_BYTES)
+
+    def place(self, token: str, name: str) -> tuple[str, Path]:
+        """Id and path of a file that is going to be made; `adopt` keeps it, `remove` gives it up.
+
+        Args:
+            name: what the visitor shall call it; the path has its ending.
+
+        Raises:
+            UploadError: the session is unknown, or the disk takes no folder.
+        """
+        shown = display_name(name)
+        file_id = secrets.token_hex(16) + Path(shown).suffix
+        with self._lock:
+            session = self._sessions.get(token)
+            if session is None:
+                raise UploadError("This session has ended; reload the page.", 403)
+            path = session.folder / secrets.token_hex(8) / file_id
+            try:
+                path.parent.mkdir(mode=0o700, parents=True)
+            except OSError as error:
+                raise UploadError(f"{shown}: it cannot be stored: {error.strerror}.", 507) from error
+            session.places[file_id] = _Place(shown, path)
+            session.seen = self._clock()
+        return file_id, path
+
+    def stop_with(self, token: str, file_id: str, stop: Callable[[], None]) -> None:
+        """Have `stop` called if the session ends while the file is being made; at once if it has ended already."""
+        with self._lock:
+            session = self._sessions.get(token)
+            place = session.places.get(file_id) if session else None
+            if place is not None:
+                place.stop = stop
+                return
+            if session is not None:  # adopted or given up: nothing is being made any more
+                return
+        stop()
+
+    def adopt(self, token: str, file_id: str, note: str = "") -> Upload:
+        """Keep a file whose place was taken and that is whole now; beyond `MAX_MADE`, the oldest goes.
+
+        Raises UploadError if the session has ended, or the file was given up or is not there.
+        """
+        old: list[Upload] = []
+        with self._lock:
+            session = self._sessions.get(token)
+            place = session.places.get(file_id) if session else None
+            if session is None or place is None:
+                raise UploadError("This session has ended; reload the page.", 403)
+            try:
+                made = Upload(file_id, place.name, place.path, place.path.stat().st_size, note)
+            except OSError as error:
+                raise UploadError(f"{place.name}: it cannot be read: {error.strerror}.", 507) from error
+            session.made[file_id] = made
+            del session.places[file_id]
+            session.seen = self._clock()
+            while len(session.made) > MAX_MADE:
+                old.append(session.made.pop(next(iter(session.made))))
+        for one in old:
+            self._remove_folder(one.path.parent)
+        return made
+
+    def made(self, token: str) -> tuple[Upload, ...]:
+        """What has been made for a session, the oldest first."""
+        with self._lock:
+            session = self._sessions.get(token)
+            return tuple(session.made.values()) if session else ()
+
+    def find_made(self, token: str, file_id: str) -> Upload:
+        """One file made for a session, which was just seen. Raises ImageError if it is not there, or is somebody else's."""
+        with self._lock:
+            session = self._sessions.get(token)
+            found = session.made.get(file_id) if session else None
+            if session is None or found is None:
+                raise ImageError("This file is not there any more; make it again.")
+            session.seen = self._clock()
+            return found
 
     # Receiving
 
@@ -271,6 +393,14 @@ class Uploads:
     def _check_size(self, name: str, count: int) -> None:
         if count > self.max_bytes:
             raise UploadError(f"{name}: the file is larger than the limit of {bytes_text(self.max_bytes)}.", 413)
+
+
+def _stop_all(sessions: Iterable[_Session]) -> None:
+    """End what is being made for sessions that have ended. Called without the lock: who is stopped may take it."""
+    for session in sessions:
+        for place in session.places.values():
+            if place.stop is not None:
+                place.stop()
 
 
 def _check_room(name: str, folder: Path, needed: int, spare: int) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from augviz import imagenette, recipes, saved, sources, web
+from augviz import copies, imagenette, recipes, saved, sources, web
 from augviz.answers import Question
 from augviz.errors import ImageError
 from augviz.facts import draw_from_json, facts_from_json
@@ -20,8 +21,9 @@ from augviz.uploads import get_uploads
 
 
 def recipe(source: SourceRef, pipeline: Pipeline, seed: int) -> Recipe:
-    """What a picture is made from. Raises ImageError if the image cannot be found."""
-    return recipes.recipe_of(sources.resolve(source), saved.dump(pipeline), seed)
+    """What a picture is made from, read through a working copy where there is one. Raises ImageError if there is no image."""
+    path = copies.path_for(sources.resolve(source), pipeline.input)
+    return recipes.recipe_of(path, saved.dump(pipeline), seed)
 
 
 def key_of(source: SourceRef, pipeline: Pipeline, seed: int) -> str:
@@ -30,10 +32,16 @@ def key_of(source: SourceRef, pipeline: Pipeline, seed: int) -> str:
 
 
 def facts_of(source: SourceRef, choice: InputChoice) -> ImageFacts:
-    """What the image's header tells. Raises ImageError where it cannot be opened."""
-    asked = recipe(source, Pipeline((), choice), 0)
+    """What the header of the original tells; with a working copy, windows are read by themselves.
+
+    Raises ImageError where it cannot be opened.
+    """
+    path = sources.resolve(source)
+    asked = recipes.recipe_of(path, saved.dump(Pipeline((), choice)), 0)
     args = {name: value for name, value in asked.args().items() if name in ("path", "input")}
     facts = facts_from_json(_ask(Question(("facts", asked), "describe", args, lane="desk"))["facts"])
+    if copies.path_for(path, choice) != path:
+        facts = replace(facts, region_readable=True)
     if source.kind == "upload":
         return replace(facts, name=sources.upload_of(source).name)
     return replace(facts, name=imagenette.photo(source.name).title) if source.kind == "imagenette" else facts
@@ -53,7 +61,9 @@ def _ask(question: Question) -> dict[str, Any]:
     try:
         return web.get_answers().call(question).value
     except ImageError as error:
-        raise ImageError(get_uploads().shown(str(error))) from error
+        read = Path(str(question.args.get("path", "")))
+        text = str(error).replace(read.name, copies.original_of(read).name) if read.name else str(error)
+        raise ImageError(get_uploads().shown(text)) from error
 
 
 def base_address() -> str:

@@ -1,4 +1,4 @@
-"""Below the picture: what was drawn, what the values became, and the code. Each part only works when it is looked at."""
+"""Below the picture: what was drawn, what the values became, the code, and files. Each part only works when it is looked at."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import streamlit as st
 from augviz import catalog, checks, draw_text, export, saved
 from augviz.errors import ArgumentError, AugvizError
 from augviz.model import DTYPES, Draw, DrawnLeaf, Header
-from augviz.ui import desk, edits, viewer, widgets
+from augviz.ui import desk, edits, save_tab, viewer, widgets
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene, Shown
 from augviz.units import seconds_text
@@ -26,8 +26,8 @@ COMPOSE, DATASET, DRAW, JSON = "Pipeline", "Dataset module", "This draw", "JSON"
 
 def show(scene: Scene, shown: Shown) -> None:
     """The tabs; the body of a closed one is not run."""
-    drawn, values, code = st.tabs(
-        ["Drawn values", "Values and histogram", "Code"], key="explore.details", on_change="rerun"
+    drawn, values, code, save = st.tabs(
+        ["Drawn values", "Values and histogram", "Code", "Save"], key="explore.details", on_change="rerun"
     )
     if drawn.open:
         with drawn:
@@ -38,6 +38,9 @@ def show(scene: Scene, shown: Shown) -> None:
     if code.open:
         with code:
             _code(scene, shown)
+    if save.open:
+        with save:
+            save_tab.show(scene, shown)
     with st.container(key="explore.key"):
         st.caption(f"Recipe {shown.key}")
 

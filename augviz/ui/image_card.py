@@ -10,7 +10,7 @@ import streamlit as st
 
 from augviz.errors import AugvizError
 from augviz.model import DTYPES, Header, ImageFacts, InputChoice
-from augviz.ui import desk, held, image_dialog, imagenette_tab, state
+from augviz.ui import copy_offer, desk, held, image_dialog, imagenette_tab, state
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene
 from augviz.units import bytes_text, megapixels_text, size_text
@@ -34,6 +34,7 @@ def show(scene: Scene) -> None:
     if scene.facts and scene.state.source.kind == "imagenette":
         with st.container(horizontal=True, gap="xsmall", key="explore.imagenette.card"):
             imagenette_tab.neighbours(scene.state.source, image_dialog.choose_button, "explore.imagenette.card")
+    copy_offer.show(scene)
 
 
 def _header(scene: Scene, facts: ImageFacts) -> None:

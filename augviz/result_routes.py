@@ -1,0 +1,134 @@
+"""The routes of files to keep: contact sheets, made on request, and full-size results. Starlette only: no Streamlit, no pixels.
+
+People follow these links, so that what goes wrong is a page of one sentence for them, and JSON for everybody else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from augviz import copies
+from augviz.answers import Answers, Question
+from augviz.errors import ArgumentError, AugvizError, Cancelled, ImageError
+from augviz.recipes import Recipe, lookup
+from augviz.uploads import Uploads, get_uploads
+from augviz.web import _answer, get_answers
+
+MAX_DRAWS = 16
+"""Draws of a contact sheet; the worker has the same limit."""
+
+SHEET_NAME = "contact-sheet.png"
+
+_HEADERS = {
+    "Cache-Control": "private, no-store",  # deleted means deleted, in the browser too
+    # Streamlit's middleware compresses what has no encoding: gigabytes, to hardly less, and without their length.
+    "Content-Encoding": "identity",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_log = logging.getLogger("augviz")
+
+
+class _NotThereError(Exception):
+    """The address stands for nothing, or not any more."""
+
+
+def routes(
+    base_path: str = "", answers: Callable[[], Answers] | None = None, uploads: Callable[[], Uploads] = get_uploads
+) -> list[Route]:
+    """The routes, below Streamlit's `server.baseUrlPath` where that is set.
+
+    `GET augviz/sheet/KEY.png?count=4` answers the contact sheet of a recipe's draws, from its seed on;
+    `GET augviz/file/TOKEN/ID` a file that was made for a session, or the part of it that `Range` names.
+
+    Args:
+        answers: where contact sheets come from; by default the server's own.
+        uploads: whose sessions' files are served.
+    """
+    base = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
+    source = answers or get_answers
+
+    async def sheet(request: Request) -> Response:
+        return await _sheet(request, source(), uploads())
+
+    async def file(request: Request) -> Response:
+        return _file(request, uploads())
+
+    return [
+        Route(f"{base}/augviz/sheet/{{key}}.png", _guarded(sheet, uploads)),
+        Route(f"{base}/augviz/file/{{token}}/{{file_id}}", _guarded(file, uploads)),
+    ]
+
+
+def sheet_question(key: str, recipe: Recipe, count: int, name: str) -> Question:
+    """The question for a contact sheet: a PNG of the original and `count` draws from the recipe's seed on."""
+    return Question(("sheet", key, count, name), "contact_sheet", {**recipe.args(), "count": count, "name": name})
+
+
+async def _sheet(request: Request, answers: Answers, uploads: Uploads) -> Response:
+    key, count = request.path_params["key"], _count(request)
+    recipe = lookup(key)
+    if recipe is None:
+        raise _NotThereError("This contact sheet is not known any more; reload the page to make it anew.")
+    uploads.touch_path(recipe.path)
+    read = Path(recipe.path)
+    name = uploads.shown(copies.original_of(read).name)
+    try:
+        answer = await _answer(request, answers, sheet_question(key, recipe, count, name))
+    except ImageError as error:
+        raise ImageError(str(error).replace(read.name, name)) from error
+    headers = {**_HEADERS, "X-Augviz-Key": key, "Content-Disposition": f'attachment; filename="{SHEET_NAME}"'}
+    return Response(answer.blob, media_type="image/png", headers=headers)
+
+
+def _count(request: Request) -> int:
+    text = request.query_params.get("count", "4")
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= MAX_DRAWS):
+        raise ArgumentError(f"count must be a whole number from 1 to {MAX_DRAWS}, got {text[:40]!r}.")
+    return int(text)
+
+
+def _file(request: Request, uploads: Uploads) -> Response:
+    try:
+        made = uploads.find_made(request.path_params["token"], request.path_params["file_id"])
+    except ImageError as error:
+        raise _NotThereError(str(error)) from error
+    try:
+        status = made.path.stat()
+    except OSError as error:
+        raise _NotThereError("This file is not there any more; make it again.") from error
+    return FileResponse(made.path, filename=made.name, headers=_HEADERS, stat_result=status)
+
+
+def _guarded(
+    handler: Callable[[Request], Awaitable[Response]], uploads: Callable[[], Uploads]
+) -> Callable[[Request], Awaitable[Response]]:
+    """The boundary of the routes: an error of the family becomes a sentence, anything else is logged as a bug."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except _NotThereError as error:
+            return _refusal(request, 404, str(error))
+        except Cancelled as error:
+            return _refusal(request, 409, str(error))
+        except AugvizError as error:
+            return _refusal(request, 422, uploads().shown(str(error)))
+        except Exception:  # noqa: BLE001 - the browser reads a sentence, the log the traceback
+            _log.exception("%s failed", request.url.path)
+            return _refusal(request, 500, "Something went wrong in augviz itself; its log says what.")
+
+    return endpoint
+
+
+def _refusal(request: Request, status: int, sentence: str) -> Response:
+    headers = {**_HEADERS, "Cache-Control": "no-store"}
+    if "text/html" in request.headers.get("accept", ""):
+        return PlainTextResponse(sentence, status, headers)
+    return JSONResponse({"error": sentence}, status, headers)
