@@ -16,6 +16,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def find(original: Path, settings: Settings | None = None) -> Copy | None:
         if path.is_file() and _note(path) == _identity(original, status, kind):
             with contextlib.suppress(OSError):  # it has just been deleted
                 return Copy(path, kind, path.stat().st_size)
-    _remove(original, settings, but=_stamp(status))
+    _forget_older(original, _stamp(status), settings)
     return None
 
 
@@ -253,6 +254,12 @@ def _status(original: Path) -> os.stat_result:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "its name is not valid"
         raise ImageError(f"{original.name}: no working copy can be made: {reason}.") from error
+
+
+@lru_cache(maxsize=1024)
+def _forget_older(original: Path, stamp: str, settings: Settings | None) -> None:
+    """Remove the copies of a file as it was before, once: every run of a page asks for the copy."""
+    _remove(original, settings, but=stamp)
 
 
 def _remove(original: Path, settings: Settings | None, but: str = "") -> None:

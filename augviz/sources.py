@@ -327,4 +327,8 @@ def _allowed(path: str, settings: Settings) -> Path:
 
 
 def _is_inside(path: Path, settings: Settings) -> bool:
+    """Whether a path lies below an allowed folder, and not where uploads and what was made of them are kept."""
+    cache = settings.cache_folder.resolve()
+    if any(path.is_relative_to(cache / private) for private in ("uploads", "copies")):
+        return False
     return any(path.is_relative_to(folder.resolve()) for folder in settings.folders)

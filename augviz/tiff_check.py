@@ -193,6 +193,10 @@ def _subifds(reader: _Reader, entries: dict[int, _Entry]) -> list[int]:
     return [int(n) for n in reader.numbers(entry, 0, min(entry.count, MAX_DIRECTORIES), "a table of directories")]
 
 
+_MORE = 2**62
+"""Stands for anything larger: more than any file has, and still a number of 64 bits."""
+
+
 def _check_pixels(reader: _Reader, entries: dict[int, _Entry], tags: tuple[int, int], what: str) -> None:
     """Raises _Missing unless each strip or tile ends within the file. One that was left out has the offset 0."""
     offsets, counts = entries.get(tags[0]), entries.get(tags[1])
@@ -237,8 +241,9 @@ def _plain_bytes(reader: _Reader, entries: dict[int, _Entry], is_tiled: bool) ->
     bits = samples * reader.number(entries, _BITS, 1)
     if is_tiled:
         one = (reader.number(entries, _TILE_WIDTH, 1) * bits + 7) // 8 * reader.number(entries, _TILE_HEIGHT, 1)
-        return one, one, 1
+        return min(one, _MORE), min(one, _MORE), 1
     rows = max(1, min(reader.number(entries, _ROWS, height), height))
     row_bytes = (width * bits + 7) // 8
     strips = (height + rows - 1) // rows
-    return rows * row_bytes, (height - (strips - 1) * rows) * row_bytes, strips
+    last = (height - (strips - 1) * rows) * row_bytes
+    return min(rows * row_bytes, _MORE), min(last, _MORE), min(strips, _MORE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import secrets
 import shutil
@@ -37,6 +38,7 @@ MAX_MADE = 4
 _MAX_NAME = 120
 _WRITE_BYTES = 1 << 20  # collected before a thread writes them: the server's loop never waits for the disk
 _LOCK = ".lock"
+_log = logging.getLogger("augviz")
 
 
 class UploadError(AugvizError, ValueError):
@@ -381,8 +383,7 @@ class Uploads:
                 if len(waiting) >= _WRITE_BYTES:
                     full, waiting = waiting, bytearray()
                     await asyncio.to_thread(file.write, full)
-                    if length is None:
-                        _check_room(name, part.parent, 0, spare)
+                    _check_room(name, part.parent, max(0, (length or 0) - count), spare)  # others send as well
             await asyncio.to_thread(file.write, waiting)
         if length is not None and count < length:
             raise UploadError(f"{name}: the connection broke after {bytes_text(count)} of {bytes_text(length)}.", 400)
@@ -464,7 +465,15 @@ def get_uploads() -> Uploads:
 async def keep_swept() -> None:
     """Sweep until cancelled."""
     uploads = get_uploads()
-    await asyncio.to_thread(uploads.sweep_root)
+    await asyncio.to_thread(_swept, uploads.sweep_root)
     while True:
         await asyncio.sleep(max(1.0, min(30.0, uploads.grace_seconds / 4)))
-        await asyncio.to_thread(uploads.sweep)
+        await asyncio.to_thread(_swept, uploads.sweep)
+
+
+def _swept(sweep: Callable[[], None]) -> None:
+    """Sweep; what goes wrong is logged, so that it is tried again instead of never."""
+    try:
+        sweep()
+    except Exception:  # noqa: BLE001 - nobody else would hear of it
+        _log.exception("uploads could not be swept")

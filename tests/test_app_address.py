@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,22 @@ def test_an_input_that_the_image_does_not_have_is_said() -> None:
 
     assert state(app).pipeline == BLUR
     assert "no page 7" in sentences(app)[0]
+
+
+def test_another_image_by_a_link_shows_its_first_bands() -> None:
+    app = visit()
+    app.session_state["explore"] = replace(state(app), bands=(7, 5, 3))
+    app.query_params[address.PARAMETER] = link.encode(SourceRef("sample", "ihc"), BLUR, 1)
+    app.run()
+
+    assert state(app).bands is None
+
+
+def test_an_opened_link_that_the_browser_repeats_undoes_nothing() -> None:
+    opened = link.encode(SourceRef("sample", "ihc"), BLUR, 5)
+    app = visit(opened)
+    app.button(key="explore.new_draws").click().run()
+    app.query_params[address.PARAMETER] = opened
+    app.run()
+
+    assert state(app).seed == 6

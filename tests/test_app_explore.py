@@ -461,6 +461,15 @@ def test_another_image_is_fed_plainly_where_it_lacks_the_chosen_page(app: AppTes
     assert state(app).pipeline == now.pipeline
 
 
+def test_an_error_of_before_is_not_an_error_of_the_next_image(app: AppTest) -> None:
+    app.session_state["explore.image_trouble"] = "gone.png: there is no such file."
+    app.button(key="explore.change_image").click().run()
+    app.button(key="explore.sample.ihc").click().run()
+
+    assert state(app).source.name == "ihc"
+    assert "explore.image_trouble" not in app.session_state
+
+
 def test_three_of_more_bands_are_chosen_for_show_and_change_no_recipe(folder: Path) -> None:
     path = folder / "five.tif"
     bands = pyvips.Image.black(40, 30, bands=5).copy(interpretation="multiband")

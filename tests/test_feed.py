@@ -39,7 +39,7 @@ def test_nobody_listens_to_a_session_whose_picture_has_gone(address: str) -> Non
     until(lambda: not feed.publish("gone", {}))
 
 
-@pytest.mark.parametrize("message", ["text", b"bytes", "[]", "7"])
+@pytest.mark.parametrize("message", ["text", b"bytes", "[]", "7", '{"seen": Infinity}'])
 def test_what_a_browser_sends_is_ignored(address: str, message: str | bytes) -> None:
     with connect(address + "talks") as socket:
         socket.send(message)

@@ -231,3 +231,19 @@ def test_a_million_tiles_are_checked(tmp_path: Path) -> None:
     offsets[-1] += 1
     path.write_bytes(head + offsets.tobytes() + np.full(count, 9, "<u4").tobytes() + bytes(9))
     assert check(path).gap == f"a tile of the first directory ends at byte {data + 10} and the file at byte {data + 9}"
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_sizes_beyond_any_file_are_no_bug(big: bool, tmp_path: Path) -> None:
+    path = tmp_path / "odd.tif"
+    tifffile.imwrite(path, NOISE[..., 0], bigtiff=big)
+    data = bytearray(path.read_bytes())
+    entry, most = ("<HHQQ", 2**64 - 1) if big else ("<HHII", 2**32 - 1)
+    for tag in (256, 257, 278):  # width, height, rows of a strip
+        at = data.find(struct.pack("<H", tag), 8)
+        data[at : at + struct.calcsize(entry)] = struct.pack(entry, tag, 16 if big else 4, 1, most)
+    path.write_bytes(data)
+
+    assert check(path) is not None
+    with pytest.raises(ImageError):
+        load(path)

@@ -216,3 +216,19 @@ def test_the_quota_counts_what_is_in_the_cache(settings: Settings) -> None:
 
     with pytest.raises(ImageError, match="quota"):
         check_room("tissue", 1024, small)
+
+
+def test_what_others_have_sent_is_never_below_an_allowed_folder(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    for place in ("uploads/a/b", "copies", "synthetic"):
+        (cache / place).mkdir(parents=True)
+        (cache / place / "slide.tif").write_bytes(b"x")
+    settings = load({"AUGVIZ_FOLDERS": str(tmp_path), "AUGVIZ_CACHE_FOLDER": str(cache)})
+
+    assert [entry.name for entry in list_folder(str(cache), settings)] == ["synthetic"]
+    for place in ("uploads/a/b", "copies"):
+        with pytest.raises(ImageError, match="not below the folders"):
+            resolve(SourceRef("path", str(cache / place / "slide.tif")), settings)
+        with pytest.raises(ImageError, match="not below the folders"):
+            list_folder(str(cache / place), settings)
+    assert resolve(SourceRef("path", "cache/synthetic/slide.tif"), settings).name == "slide.tif"

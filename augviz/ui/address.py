@@ -39,7 +39,7 @@ class _Address:
     Attributes:
         text: what was written or read last.
         written_at: when it was written last, by the monotonic clock.
-        ours: what was written, the newest last.
+        ours: what was written or read, the newest last.
         trouble: what a link asked for and could not be restored, in sentences, at the state's `version`.
     """
 
@@ -67,7 +67,8 @@ def read() -> None:
         trouble = _take(link.decode(text), is_ours)
     except link.LinkError as error:
         trouble = (str(error),)
-    st.session_state[KEY] = replace(_known(), text=text, trouble=trouble, version=state.get().version)
+    ours = (*known.ours, text)[-MAX_REMEMBERED:]
+    st.session_state[KEY] = replace(known, text=text, ours=ours, trouble=trouble, version=state.get().version)
 
 
 def _take(wanted: Link, is_ours: bool) -> tuple[str, ...]:
@@ -88,7 +89,8 @@ def _take(wanted: Link, is_ours: bool) -> tuple[str, ...]:
     except AugvizError as error:
         trouble.append(f"The image is fed to the pipeline as it is. {error}")
         pipeline = replace(pipeline, input=InputChoice())
-    state.edit(pipeline, source=source, seed=wanted.seed, picked=0, opened=None)
+    bands = state.get().bands if source == state.get().source else None
+    state.edit(pipeline, source=source, seed=wanted.seed, picked=0, opened=None, bands=bands)
     return tuple(trouble)
 
 

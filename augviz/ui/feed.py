@@ -49,7 +49,7 @@ def seen(session: str) -> int | None:
 
 def _hear(session: str, text: str | None) -> None:
     """Take a message of the browser: `{"seen": version}`. Anything else is not ours."""
-    with contextlib.suppress(ValueError, TypeError, KeyError):
+    with contextlib.suppress(ValueError, TypeError, KeyError, OverflowError):
         version = int(json.loads(text or "")["seen"])
         with _lock:
             if session in _listeners:
@@ -63,13 +63,15 @@ async def _listen(socket: WebSocket) -> None:
         mine = _listeners.setdefault(session, [])
         mine.append(listener)
         del mine[:-MAX_LISTENERS]
-    await socket.accept()
-    sending = asyncio.ensure_future(_send(socket, listener[1]))
+    sending = None
     try:
+        await socket.accept()
+        sending = asyncio.ensure_future(_send(socket, listener[1]))
         while (message := await socket.receive())["type"] != "websocket.disconnect":
             _hear(session, message.get("text"))
     finally:
-        sending.cancel()
+        if sending is not None:
+            sending.cancel()
         with _lock:
             left = [other for other in _listeners.get(session, ()) if other is not listener]
             if left:

@@ -74,11 +74,18 @@ def choose_button(label: str, source: SourceRef, key: str, **options: Any) -> No
 
 
 def _try(source: SourceRef) -> None:
-    """Look at another image, or remember why not for the run that follows."""
+    _is_taken(source)
+
+
+def _is_taken(source: SourceRef) -> bool:
+    """Look at another image, or remember why not for the run that follows; whether it is looked at."""
+    st.session_state.pop(TROUBLE, None)
     try:
         choose(source)
     except AugvizError as error:
         st.session_state[TROUBLE] = str(error)
+        return False
+    return True
 
 
 # Samples
@@ -122,11 +129,10 @@ def _upload() -> None:
 
 def _sent(source: SourceRef) -> None:
     """Look at the file that has arrived; one that cannot be opened is not kept."""
-    _try(source)
-    if TROUBLE in st.session_state:
-        upload_tab.forget(source)
-    else:
+    if _is_taken(source):
         st.session_state[SENT] = True
+    else:
+        upload_tab.forget(source)
 
 
 def _upload_card(source: SourceRef, title: str, key: str) -> None:
