@@ -121,6 +121,11 @@ def value_range(image: pyvips.Image) -> tuple[float, float]:
     return (low, high) if low <= high else (0.0, 0.0)
 
 
+def has_unreal(image: pyvips.Image) -> bool:
+    """Whether an image in memory holds values that are no finite numbers: NaN or infinity."""
+    return image.format in ("float", "double") and not math.isfinite(image.stats()(2, 0)[0])  # their sum
+
+
 def stretch(image: pyvips.Image, low: float, high: float) -> pyvips.Image:
     """`low` to `high` as 0 to 255, uchar, rounded; everything is 0 where they are equal."""
     scale = 255 / (high - low) if high > low else 0.0

@@ -24,7 +24,7 @@ from augviz.loading import display_name, read_problem, reading
 from augviz.model import Header, InputChoice, Pipeline
 from augviz.recorder import guarded
 from augviz.results import write_result
-from augviz.shown import LOWEST_TO_HIGHEST, encode_jpeg, encode_png, for_show
+from augviz.shown import LOWEST_TO_HIGHEST, encode_jpeg, encode_png, for_show, has_unreal
 
 # libvips keeps its last operations, results included: the bases are what is asked for again, and they are held already.
 pyvips.cache_set_max_mem(32_000_000)
@@ -132,6 +132,7 @@ def picture(args: dict[str, Any], context: Context) -> Result:
         "mapping": mapping.get("mapping", ""),
         "low": _finite(mapping.get("low")),
         "high": _finite(mapping.get("high")),
+        "unreal": mapping["unreal"],
         "quality": args["quality"],
         "tensor": tensor,
         "full": _shape_json(full),
@@ -151,6 +152,7 @@ def _made(
     shown, mapping = for_show(pixels, low_high=seen.value_range, bands=args.get("bands"))
     if seen.value_range is not None:
         mapping["mapping"] = LOWEST_TO_HIGHEST
+    mapping["unreal"] = has_unreal(pixels)
     return seen, shown, mapping
 
 

@@ -65,6 +65,19 @@ def test_the_range_that_a_picture_tells_has_no_ringing_of_its_own_shrink() -> No
     assert 0.9 < meta["high"] <= 1.0
 
 
+@pytest.mark.parametrize("unreal", [float("nan"), float("inf")])
+def test_values_that_are_no_finite_numbers_are_told(unreal: float, tmp_path: Path) -> None:
+    values = np.ones((40, 50, 3), np.float32)
+    pipeline = {"format": 1, "steps": []}
+    for name, told in (("whole.tif", False), ("holes.tif", True)):
+        if told:
+            values[10, 10, 1] = unreal
+        pyvips.Image.new_from_array(values, interpretation="multiband").tiffsave(str(tmp_path / name))
+        meta = ask("picture", path=str(tmp_path / name), pipeline=pipeline, side=100, quality="fine", upto=None)
+
+        assert meta["unreal"] is told
+
+
 def test_quick_and_fine_pictures_of_many_bands_are_mapped_alike(tmp_path: Path) -> None:
     path = tmp_path / "four.tif"
     image = samples.rgb(300, 200)

@@ -476,6 +476,7 @@ class Viewer {
     if (costs.time) facts.push(this.fact('full-size steps', costs.time, '', costs.time_help));
     if (costs.result) facts.push(this.fact('result', costs.result, '', 'Size of the full-size result, and the bytes to hold it'));
     if (costs.memory) facts.push(this.fact('memory', costs.memory, '', costs.memory_help));
+    if (!refused && meta && meta.unreal) facts.push(this.fact('', '⚠ Some values are no finite numbers (NaN or infinity)', 'note warn'));
     if (!refused && meta && meta.low !== undefined) {
       const outside = meta.low < 0 || meta.high > ((meta.full || {}).format === 'ushort' ? 65535 : 255);
       facts.push(this.fact(outside ? '⚠ values' : 'values', `${number(meta.low)} … ${number(meta.high)}`, outside ? 'warn' : '', meta.mapping || ''));
