@@ -17,11 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 from augviz import batches
 from augviz.draw_text import leaf_text
 from augviz.errors import ArgumentError
-from augviz.model import Draw, Group, Header, Item, Pipeline
+from augviz.model import MAX_DRAWS, Draw, Group, Header, Item, Pipeline
 from augviz.shown import LOWEST_TO_HIGHEST
-
-MAX_DRAWS = 16
-"""As many as Explore shows in its grid."""
 
 SIDES = (64, 768)
 """Smallest and largest longer side of a picture, in pixels."""

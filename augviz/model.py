@@ -296,6 +296,9 @@ class Header:
     interpretation: str = "multiband"
 
 
+MAX_DRAWS = 16
+"""Draws that are shown beside each other, in the grid and on a contact sheet."""
+
 BYTES_PER_VALUE = {
     "uchar": 1,
     "char": 1,

@@ -16,12 +16,10 @@ from starlette.routing import Route
 from augviz import copies
 from augviz.answers import Answers, Question
 from augviz.errors import ArgumentError, AugvizError, Cancelled, ImageError
+from augviz.model import MAX_DRAWS
 from augviz.recipes import Recipe, lookup
 from augviz.uploads import Uploads, get_uploads
-from augviz.web import _answer, get_answers
-
-MAX_DRAWS = 16
-"""Draws of a contact sheet; the worker has the same limit."""
+from augviz.web import awaited, get_answers
 
 SHEET_NAME = "contact-sheet.png"
 
@@ -80,7 +78,7 @@ async def _sheet(request: Request, answers: Answers, uploads: Uploads) -> Respon
     read = Path(recipe.path)
     name = uploads.shown(copies.original_of(read).name)
     try:
-        answer = await _answer(request, answers, sheet_question(key, recipe, count, name))
+        answer = await awaited(request, answers, sheet_question(key, recipe, count, name))
     except ImageError as error:
         raise ImageError(str(error).replace(read.name, name)) from error
     headers = {**_HEADERS, "X-Augviz-Key": key, "Content-Disposition": f'attachment; filename="{SHEET_NAME}"'}

@@ -74,7 +74,11 @@ class Settings:
         metadata=_row("folders", ".", "Images are opened below these folders only; several are separated as in PATH.")
     )
     cache_folder: Path = field(
-        metadata=_row("folder", "", "Where synthetic images are kept; empty is `augviz` among the user's caches.")
+        metadata=_row(
+            "folder",
+            "",
+            "Where synthetic images, working copies and uploads are kept; empty is `augviz` among the user's caches.",
+        )
     )
     cache_quota_bytes: int = field(metadata=_row("bytes", "20 GB", "What the cache folder may hold."))
     workers: int = field(metadata=_row("count", "", "Render processes; empty is one for each core, at most 8.", 1))

@@ -120,7 +120,7 @@ async def _picture(request: Request, answers: Answers) -> Response:
 
 async def _report(request: Request, answers: Answers) -> Response:
     key, recipe = _recipe(request)
-    answer = await _answer(request, answers, report_question(key, recipe))
+    answer = await awaited(request, answers, report_question(key, recipe))
     headers = {"Cache-Control": _KEEP, "X-Augviz-Key": key}
     return Response(_json(answer.value), media_type="application/json", headers=headers)
 
@@ -131,12 +131,12 @@ async def _thumb(request: Request, answers: Answers) -> Response:
 
 
 async def _jpeg(request: Request, answers: Answers, key: str, question: Question) -> Response:
-    answer = await _answer(request, answers, question)
+    answer = await awaited(request, answers, question)
     headers = {"Cache-Control": _KEEP, "X-Augviz-Key": key, "X-Augviz-Meta": _json(answer.value)}
     return Response(answer.blob, media_type="image/jpeg", headers=headers)
 
 
-async def _answer(request: Request, answers: Answers, question: Question) -> Answer:
+async def awaited(request: Request, answers: Answers, question: Question) -> Answer:
     """Wait for the answer as long as the browser does. Raises what the computation raises, Cancelled if it has gone."""
     query = request.query_params
     waiter = answers.ask(question, session=query.get("session", ""), topic=query.get("topic", ""))

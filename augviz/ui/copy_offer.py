@@ -11,7 +11,7 @@ from augviz.copies import Copy
 from augviz.errors import AugvizError
 from augviz.model import Header, ImageFacts, InputChoice
 from augviz.settings import get_settings
-from augviz.ui import desk, page, refresh
+from augviz.ui import desk, page, progress, refresh
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene
 from augviz.units import bytes_text, seconds_text
@@ -31,7 +31,7 @@ IN_MEMORY_BYTES = 100 * 2**20
 def show(scene: Scene) -> None:
     """Below the image's card: the job that runs, the copy that is there, or the offer; mostly nothing at all."""
     with page.boundary():
-        running = _running() is not None
+        running = progress.job_at(JOB) is not None
         if running:
             _progress()
         if scene.facts is None:
@@ -122,26 +122,16 @@ def _start(path: Path, name: str, header: Header, kind: str) -> None:
         st.session_state[JOB] = (job.id, name)
 
 
-def _running() -> tuple[jobs.Job, str] | None:
-    """This visitor's job and the name of its image; None once it has been seen to end."""
-    job_id, name = st.session_state.get(JOB, ("", ""))
-    job = jobs.find_job(job_id)
-    return (job, name) if job is not None else None
-
-
 @st.fragment(run_every=POLL_SECONDS)
 @page.boundary()
 def _progress() -> None:
     """How far the job is. When it is done the page runs again, and reads the copy."""
-    found = _running()
+    found = progress.job_at(JOB)
     if found is None:
         return
     job, name = found
     if job.state == "running":
-        fraction, stage = job.progress
-        percent = f", {fraction:.0%}" if fraction is not None else ""
-        st.progress(fraction or 0.0, text=f"{escaped(name)}: {stage or 'starting'}{percent}")
-        st.button("Cancel", key="explore.copy.cancel", icon=":material/close:", on_click=_cancel, args=(job,))
+        progress.show(job, name, "explore.copy.cancel", _cancel)
         return
     if job.state == "done":
         del st.session_state[JOB]

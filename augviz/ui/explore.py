@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from augviz.model import MAX_DRAWS
 from augviz.ui import address, details, editor, edits, held, image_card, page, refresh, scene, state, viewer
 from augviz.ui.state import Scene
 
@@ -133,7 +134,7 @@ def _toolbar(seen: Scene) -> None:
             st.number_input(
                 "Draws",
                 1,
-                state.MAX_DRAWS,
+                MAX_DRAWS,
                 value=None,
                 step=1,
                 key="explore.draws",

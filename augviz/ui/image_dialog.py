@@ -13,7 +13,7 @@ from augviz.errors import AugvizError, ImageError
 from augviz.model import InputChoice
 from augviz.settings import get_settings
 from augviz.sources import Sample, SourceRef, SyntheticImage
-from augviz.ui import desk, folder_tab, imagenette_tab, page, state, upload_tab
+from augviz.ui import desk, folder_tab, imagenette_tab, page, progress, state, upload_tab
 from augviz.units import bytes_text, size_text
 
 JOB = "explore.job"
@@ -150,7 +150,7 @@ def _synthetic() -> None:
         "Large images with structure at every scale, made on this machine as tiled pyramids and kept in the cache folder: "
         f"{bytes_text(sources.cache_bytes())} of {bytes_text(get_settings().cache_quota_bytes)} are used."
     )
-    running = _running()
+    running = progress.job_at(JOB)
     if running is not None:
         _progress()
     elif ended := st.session_state.get(ENDED):
@@ -199,26 +199,16 @@ def _make(image: SyntheticImage) -> None:
     st.session_state.pop(ENDED, None)
 
 
-def _running() -> tuple[jobs.Job, str] | None:
-    """This visitor's job and the name of its image; None once it has been seen to end."""
-    job_id, name = st.session_state.get(JOB, ("", ""))
-    job = jobs.find_job(job_id)
-    return (job, name) if job is not None else None
-
-
 @st.fragment(run_every=POLL_SECONDS)
 @page.boundary()
 def _progress() -> None:
     """How far the job is; when it is done its image is looked at at once."""
-    found = _running()
+    found = progress.job_at(JOB)
     if found is None:
         return
     job, name = found
     if job.state == "running":
-        fraction, stage = job.progress
-        percent = f", {fraction:.0%}" if fraction is not None else ""
-        st.progress(fraction or 0.0, text=f"{name}: {stage or 'starting'}{percent}")
-        st.button("Cancel", key="explore.job.cancel", icon=":material/close:", on_click=_cancel, args=(job,))
+        progress.show(job, name, "explore.job.cancel", _cancel)
         return
     if job.state == "done":
         del st.session_state[JOB]

@@ -9,7 +9,7 @@ import streamlit as st
 from augviz import full_size
 from augviz.errors import AugvizError, Cancelled
 from augviz.full_size import Form, Making
-from augviz.result_routes import MAX_DRAWS
+from augviz.model import MAX_DRAWS
 from augviz.ui import desk, page, upload_tab, viewer
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene, Shown

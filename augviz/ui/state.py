@@ -17,7 +17,6 @@ from augviz.ui import edits
 KEY = "explore"
 WAITING = "explore.waiting"
 MODES = ("Compare", "Curtain", "Draws", "Steps")
-MAX_DRAWS = 16
 MAX_UNDO = 200
 FIRST_SAMPLE = "astronaut"
 
@@ -42,7 +41,7 @@ class Explore:
     Attributes:
         source: the image that is looked at.
         seed: seed of the first draw.
-        draws: pictures in the grid of draws, 1 to `MAX_DRAWS`.
+        draws: pictures in the grid of draws, 1 to `model.MAX_DRAWS`.
         bands: those that are shown as red, green and blue, from 1; None are the first. They change no pixel of the result.
         picked: which of them is selected, 0 is the first; the pictures of the other modes are its.
         opened: id of the step or group whose controls are shown, None if all are closed.
