@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from augviz import draw_text, recipes, saved
+from augviz import draw_text, edits, recipes, saved
 from augviz.model import Draw, Group, Header, Pipeline, Step
-from augviz.ui import details, edits
+from augviz.ui import details
 from augviz.ui.state import Explore, Scene, Shown, first
 from tests.live import ROOT
 

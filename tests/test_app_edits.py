@@ -9,9 +9,10 @@ import streamlit as st
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from streamlit.runtime.scriptrunner_utils import script_requests
 
+from augviz import edits
 from augviz.errors import PipelineError
 from augviz.model import Group, Pipeline, Step
-from augviz.ui import edits, state
+from augviz.ui import state
 
 A, B, C = Step("s1", "Blur"), Step("s2", "Rotate"), Step("s3", "NoOp")
 GROUP = Group("s4", "OneOf", (B, C))

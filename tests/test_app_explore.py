@@ -14,10 +14,10 @@ import pytest
 import pyvips
 from streamlit.testing.v1 import AppTest
 
-from augviz import presets, recipes, saved, sources
+from augviz import edits, presets, recipes, saved, sources
 from augviz.model import Group, InputChoice, Pipeline, Step
 from augviz.settings import get_settings
-from augviz.ui import edits, feed
+from augviz.ui import feed
 from augviz.ui.page import escaped
 from augviz.ui.state import Explore, first
 from tests.live import ROOT

@@ -11,11 +11,11 @@ import pytest
 import pyvips
 from streamlit.testing.v1 import AppTest
 
-from augviz import engine, images
+from augviz import edits, engine, images
 from augviz.full_size import Making
 from augviz.model import InputChoice, Pipeline, Step
 from augviz.settings import get_settings
-from augviz.ui import edits, save_tab, upload_tab
+from augviz.ui import save_tab, upload_tab
 from augviz.ui.state import Explore
 from augviz.uploads import Upload, get_uploads
 from tests import samples

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from augviz import catalog, sources
+from augviz import catalog, edits, sources
 from augviz.model import XY, Group, ParamKind, Pipeline, Step, Value
-from augviz.ui import edits, widgets
+from augviz.ui import widgets
 from augviz.ui.state import Explore
 from tests.live import ROOT
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from augviz import link
+from augviz import edits, link
 from augviz.errors import AugvizError
 from augviz.link import Link
 from augviz.model import InputChoice
-from augviz.ui import desk, edits, state
+from augviz.ui import desk, state
 
 PARAMETER = "s"
 KEY = "explore.address"

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from augviz import catalog
+from augviz import catalog, edits
 from augviz.model import Caveat, Draw, Group, ImageFacts, Item, Pipeline, Problem, Step, Value
-from augviz.ui import edits, findings, held, refresh, state, widgets
+from augviz.ui import findings, held, refresh, state, widgets
 from augviz.ui.page import boundary, escaped
 from augviz.ui.scene import announce
 from augviz.ui.state import Scene

@@ -9,10 +9,10 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from augviz import catalog, checks, draw_text, export, saved
+from augviz import catalog, checks, draw_text, edits, export, saved
 from augviz.errors import ArgumentError, AugvizError
 from augviz.model import DTYPES, Draw, DrawnLeaf, Header
-from augviz.ui import desk, edits, save_tab, viewer, widgets
+from augviz.ui import desk, save_tab, viewer, widgets
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene, Shown
 from augviz.units import seconds_text

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from augviz import catalog, presets
+from augviz import catalog, edits, presets
 from augviz.model import Draw, Group, ImageFacts, Item, Pipeline, Step
-from augviz.ui import controls, edits, findings, held, import_dialog, picker, state
+from augviz.ui import controls, findings, held, import_dialog, picker, state
 from augviz.ui.state import Scene
 
 MAX_DEPTH = 2

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from augviz import edits
 from augviz.model import MAX_DRAWS
-from augviz.ui import address, details, editor, edits, held, image_card, page, refresh, scene, state, viewer
+from augviz.ui import address, details, editor, held, image_card, page, refresh, scene, state, viewer
 from augviz.ui.state import Scene
 
 EDITOR_PX = 344

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from augviz import catalog
+from augviz import catalog, edits
 from augviz.model import DTYPES, Draw, DrawnLeaf, Group, ImageFacts, Item, Pipeline, Problem, Step
-from augviz.ui import edits
 
 STATISTICS_LIMIT = 2.0
 """Means and deviations up to this are meant for values from 0 to 1, as everybody publishes them."""

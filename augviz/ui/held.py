@@ -15,7 +15,8 @@ from typing import Any
 
 import streamlit as st
 
-from augviz.ui import desk, edits, feed, state
+from augviz import edits
+from augviz.ui import desk, feed, state
 
 KEY = "explore.held"
 

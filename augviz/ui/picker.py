@@ -6,11 +6,11 @@ from html import escape
 
 import streamlit as st
 
-from augviz import catalog
+from augviz import catalog, edits
 from augviz.errors import AugvizError
 from augviz.model import GroupSpec, Item, Pipeline, Step, TransformSpec
 from augviz.sources import SourceRef
-from augviz.ui import desk, edits, state
+from augviz.ui import desk, state
 from augviz.ui.state import Scene
 
 THUMB_SIDE_PX = 96

@@ -6,8 +6,9 @@ import time
 
 import streamlit as st
 
+from augviz import edits
 from augviz.errors import AugvizError, StepError
-from augviz.ui import desk, edits, feed, state, upload_tab, viewer
+from augviz.ui import desk, feed, state, upload_tab, viewer
 from augviz.ui.state import Scene, Shown
 
 HEAD_START_SECONDS = 0.1

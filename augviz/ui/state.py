@@ -8,11 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from augviz import presets, sources
+from augviz import edits, presets, sources
 from augviz.errors import AugvizError
 from augviz.model import Draw, ImageFacts, Pipeline, Problem, Step
 from augviz.recipes import Recipe
-from augviz.ui import edits
 
 KEY = "explore"
 WAITING = "explore.waiting"

@@ -8,10 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from augviz import catalog
+from augviz import catalog, edits
 from augviz.errors import StepError
 from augviz.model import BYTES_PER_VALUE, DTYPES, Draw, DrawnLeaf, Header, Pipeline, Step
-from augviz.ui import desk, edits, findings, widgets
+from augviz.ui import desk, findings, widgets
 from augviz.ui.state import Scene, Shown
 from augviz.units import bytes_text, seconds_text, size_text
 
