@@ -137,14 +137,16 @@ def save_options(kind: str, pixel_format: str) -> dict[str, Any]:
     return {**_TILES, "compression": "deflate", "predictor": predictor}
 
 
-def command_line(name: str, kind: str, pixel_format: str) -> str:
-    """What makes the same file in a shell, with libvips' own command line tool.
+def command_line(name: str, kind: str, pixel_format: str, loader: str) -> str:
+    """What makes the same file in a shell, with libvips' own command line tool; a damaged file is an error there, too.
 
     Args:
         name: what the original is called.
+        loader: libvips' name of it: a strip of a TIFF that cannot be decoded is an error, not a cut file.
     """
     out = f"{Path(name).stem}-copy.tif"
-    words = ["vips", "tiffsave", shlex.quote(f"{name}[fail_on=truncated]"), shlex.quote(out)]
+    fail_on = "error" if loader.startswith("tiffload") else "truncated"
+    words = ["vips", "tiffsave", shlex.quote(f"{name}[fail_on={fail_on}]"), shlex.quote(out)]
     for option, value in save_options(kind, pixel_format).items():
         words.append(f"--{option.replace('_', '-')}")
         if value is not True:

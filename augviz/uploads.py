@@ -82,7 +82,11 @@ class _Place:
 
 @dataclass(slots=True)
 class _Session:
-    """A visitor's files. It is alive while `holders` or `receiving` is above zero, and for a grace time afterwards."""
+    """A visitor's files. It is alive while `holders` or `receiving` is above zero, and for a grace time afterwards.
+
+    Attributes:
+        works: what stops other work that is done for the visitor, with the id of the upload that it reads ("" for none).
+    """
 
     folder: Path
     seen: float
@@ -91,6 +95,7 @@ class _Session:
     files: dict[str, Upload] = field(default_factory=dict)
     places: dict[str, _Place] = field(default_factory=dict)
     made: dict[str, Upload] = field(default_factory=dict)
+    works: dict[Callable[[], None], str] = field(default_factory=dict)
 
 
 class Uploads:
@@ -215,14 +220,20 @@ class Uploads:
         raise ImageError("This upload is not there any more; send the file again.")
 
     def remove(self, token: str, upload_id: str) -> None:
-        """Delete one file now, sent, made or being made. Nothing happens if it is gone."""
+        """Delete one file now, sent, made or being made, and stop what reads it. Nothing happens if it is gone."""
         upload = folder = None
+        stops: list[Callable[[], None]] = []
         with self._lock:
             if (session := self._sessions.get(token)) is not None:
+                stops = [stop for stop, reads in session.works.items() if reads == upload_id]
+                for stop in stops:
+                    del session.works[stop]
                 upload = session.files.pop(upload_id, None)
                 made = session.made.pop(upload_id, None) or session.places.pop(upload_id, None)
                 if made is not None:
                     folder = made.path.parent
+        for stop in stops:
+            stop()
         if upload is not None:
             # The names of its working copies begin with its id; those of unfinished ones with a dot before it.
             beside = upload.path.parent
@@ -284,6 +295,21 @@ class Uploads:
             if session is not None:  # adopted or given up: nothing is being made any more
                 return
         stop()
+
+    def begin_work(self, token: str, stop: Callable[[], None], upload_id: str = "") -> None:
+        """Have `stop` called when the session ends, or the upload that the work reads is deleted; at once if it has."""
+        with self._lock:
+            session = self._sessions.get(token)
+            if session is not None and (not upload_id or upload_id in session.files):
+                session.works[stop] = upload_id
+                return
+        stop()
+
+    def end_work(self, token: str, stop: Callable[[], None]) -> None:
+        """The work has ended by itself."""
+        with self._lock:
+            if (session := self._sessions.get(token)) is not None:
+                session.works.pop(stop, None)
 
     def adopt(self, token: str, file_id: str, note: str = "") -> Upload:
         """Keep a file whose place was taken and that is whole now; beyond `MAX_MADE`, the oldest goes.
@@ -397,11 +423,13 @@ class Uploads:
 
 
 def _stop_all(sessions: Iterable[_Session]) -> None:
-    """End what is being made for sessions that have ended. Called without the lock: who is stopped may take it."""
+    """End what is done for sessions that have ended. Called without the lock: who is stopped may take it."""
     for session in sessions:
         for place in session.places.values():
             if place.stop is not None:
                 place.stop()
+        for stop in session.works:
+            stop()
 
 
 def _check_room(name: str, folder: Path, needed: int, spare: int) -> None:

@@ -15,8 +15,9 @@ from augviz import copies, jobs, sources, working_copy
 from augviz.context import Context
 from augviz.model import InputChoice
 from augviz.settings import get_settings
-from augviz.ui import copy_offer
+from augviz.ui import copy_offer, upload_tab
 from augviz.ui.state import first
+from augviz.uploads import get_uploads
 from tests.live import ROOT, until
 
 SHELL = ROOT / "augviz" / "ui" / "shell.py"
@@ -141,6 +142,22 @@ def test_a_cancelled_copy_leaves_nothing_and_can_be_made_again(path: Path) -> No
 
     assert "decodes the whole file" in said(app)
     assert copy_offer.JOB not in app.session_state
+
+
+def test_a_copy_is_given_up_with_its_visitor(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = visit(path)
+    app.button(key="explore.copy.start").click().run()
+    job = job_of(app)
+    assert job.state == "running"
+
+    uploads = get_uploads()
+    token = app.session_state[upload_tab.TOKEN]
+    uploads.release(token)
+    monkeypatch.setattr(uploads, "grace_seconds", -1.0)
+    uploads.sweep()
+
+    assert job.wait(10) == "cancelled"
+    assert copies.find(path) is None
 
 
 def test_a_file_that_breaks_while_it_is_copied_gets_one_sentence(path: Path) -> None:

@@ -302,7 +302,7 @@ def test_a_copy_is_offered_where_it_helps_and_can_stand_for_the_file() -> None:
 
 
 def test_the_command_line_quotes_what_a_shell_would_take_apart() -> None:
-    assert copies.command_line("my $scan.jpg", "jpeg", "uchar") == (
+    assert copies.command_line("my $scan.jpg", "jpeg", "uchar", "jpegload") == (
         "vips tiffsave 'my $scan.jpg[fail_on=truncated]' 'my $scan-copy.tif' "
         "--tile --tile-width 256 --tile-height 256 --pyramid --bigtiff --compression jpeg --Q 90"
     )

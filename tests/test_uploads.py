@@ -165,6 +165,24 @@ def test_deleted_now_means_now(uploads: Uploads) -> None:
         uploads.find(token, upload.id)
 
 
+def test_work_for_a_visitor_stops_with_the_upload_it_reads_or_with_the_visitor(uploads: Uploads, clock: Clock) -> None:
+    token, stopped = uploads.open_session(), []
+    upload = send(uploads, token, b"x")
+    uploads.begin_work(token, lambda: stopped.append("reads the upload"), upload.id)
+    uploads.begin_work(token, lambda: stopped.append("reads another file"))
+    uploads.begin_work(token, ended := lambda: stopped.append("has ended"))
+    uploads.end_work(token, ended)
+
+    uploads.remove(token, upload.id)
+    assert stopped == ["reads the upload"]
+    uploads.begin_work(token, lambda: stopped.append("came too late"), upload.id)
+    assert stopped == ["reads the upload", "came too late"]
+
+    clock.now = GRACE + 1
+    uploads.sweep()
+    assert stopped[2:] == ["reads another file"]
+
+
 def test_files_outlive_a_dropped_connection_by_the_grace_time(uploads: Uploads, clock: Clock) -> None:
     token = uploads.open_session()
     uploads.hold(token)

@@ -11,7 +11,7 @@ from augviz.copies import Copy
 from augviz.errors import AugvizError
 from augviz.model import Header, ImageFacts, InputChoice
 from augviz.settings import get_settings
-from augviz.ui import desk, page, progress, refresh
+from augviz.ui import desk, page, progress, refresh, upload_tab
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene
 from augviz.units import bytes_text, seconds_text
@@ -99,7 +99,8 @@ def _choice(facts: ImageFacts, path: Path) -> None:
     )
     st.button("Start", key="explore.copy.start", type="primary", on_click=_start, args=(path, facts.name, header, kind))
     st.caption("The same by libvips' own command line tool:")
-    st.code(copies.command_line(facts.name, kind, header.format), language="bash", wrap_lines=True)
+    command = copies.command_line(facts.name, kind, header.format, facts.loader)
+    st.code(command, language="bash", wrap_lines=True)
 
 
 def _size(header: Header, kind: str) -> str:
@@ -120,6 +121,15 @@ def _start(path: Path, name: str, header: Header, kind: str) -> None:
         st.session_state[TROUBLE] = get_uploads().shown(str(error))
     else:
         st.session_state[JOB] = (job.id, name)
+        _stop_with_visitor(job, path)
+
+
+def _stop_with_visitor(job: jobs.Job, path: Path) -> None:
+    """End the job when the visitor has gone or deletes the upload: a copy that is not finished serves nobody."""
+    uploads, token = get_uploads(), upload_tab.token()
+    is_theirs = any(upload.path == path for upload in uploads.files(token))
+    uploads.begin_work(token, job.cancel, path.name if is_theirs else "")
+    job.future.add_done_callback(lambda _ended: uploads.end_work(token, job.cancel))
 
 
 @st.fragment(run_every=POLL_SECONDS)
