@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -222,7 +223,7 @@ def test_the_command_line_writes_the_same_file(kind: str, tmp_path: Path) -> Non
     path = original(tmp_path, kind)
     header = describe(path).header
     for made in copies.kinds_for(header):
-        words = copies.command_line(path.name, made, header.format, describe(path).loader).split()
+        words = shlex.split(copies.command_line(path.name, made, header.format, describe(path).loader))
         options = dict(re.findall(r"--(\S+)(?: ([^-\s]\S*))?", " ".join(words[4:])))
         given = {name.replace("-", "_"): int(v) if v.isdigit() else v or True for name, v in options.items()}
         fail_on = words[2].removeprefix(f"{path.name}[fail_on=").removesuffix("]")
