@@ -13,7 +13,7 @@ from augviz.model import InputChoice, Pipeline, Step
 from augviz.settings import get_settings
 from augviz.sources import SourceRef
 from augviz.ui import address
-from augviz.ui.state import Explore
+from augviz.ui.state import Explore, first
 from tests.live import ROOT
 from tests.samples import rgb
 
@@ -85,6 +85,19 @@ def test_back_goes_to_the_state_before(monkeypatch: pytest.MonkeyPatch) -> None:
     app.run()
     assert state(app).seed == 1
     assert shown(app) == first
+
+
+def test_back_to_the_plain_address_goes_to_what_a_visitor_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address, "SETTLE_SECONDS", 0)
+    app = visit()
+    app.button(key="explore.new_draws").click().run()
+    app.toggle(key="explore.step.rotate.enabled").set_value(False).run()
+
+    del app.query_params[address.PARAMETER]
+    app.run()
+
+    assert (state(app).source, state(app).pipeline, state(app).seed) == (first().source, first().pipeline, 0)
+    assert address.PARAMETER not in app.query_params
 
 
 def test_an_address_that_the_browser_repeats_undoes_nothing() -> None:

@@ -409,6 +409,28 @@ def test_back_shows_what_was_there_before(page: Page) -> None:
     assert rest(page) == first
 
 
+def test_back_to_the_plain_address_shows_what_was_there_at_first_and_another_page_changes_nothing(page: Page) -> None:
+    at_first = rest(page)
+    click(page, "explore-new_draws")
+    changed = rest(page)
+    page.get_by_role("link", name="Transforms").click()
+    expect(page.get_by_role("heading", name="Transforms")).to_be_visible()
+    page.get_by_role("link", name="Explore").click()
+    expect(page.locator(".st-key-explore-seed input")).to_have_value("1")
+    assert rest(page) == changed
+
+    page.reload()
+    assert rest(page) == changed
+    page.goto(page.url.split("?")[0] + "?")
+    assert rest(page) == at_first
+    click(page, "explore-new_draws")
+    page.wait_for_url("**?s=*")
+    page.wait_for_timeout(2000)  # a sooner one could be the browser's own echo
+    page.go_back()
+    expect(page.locator(".st-key-explore-seed input")).to_have_value("0")
+    assert rest(page) == at_first
+
+
 def test_fifty_quick_edits_never_mix_two_recipes_nor_empty_the_frame(page: Page) -> None:
     page.evaluate(WATCH)
     click(page, "explore-step-rotate-open")

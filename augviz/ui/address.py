@@ -41,6 +41,7 @@ class _Address:
         written_at: when it was written last, by the monotonic clock.
         ours: what was written or read, the newest last.
         trouble: what a link asked for and could not be restored, in sentences, at the state's `version`.
+        elsewhere: whether another page was looked at since.
     """
 
     text: str = ""
@@ -48,6 +49,7 @@ class _Address:
     ours: tuple[str, ...] = ()
     trouble: tuple[str, ...] = ()
     version: int = field(default=-1)
+    elsewhere: bool = False
 
 
 def _known() -> _Address:
@@ -56,19 +58,38 @@ def _known() -> _Address:
 
 
 def read() -> None:
-    """Take the state that the address asks for, if it is not what was written or read last."""
+    """Take the state that the address asks for, if it is not what was written or read last.
+
+    The plain address is what a visitor came to, and the way back from another page, which changes nothing.
+    """
     text, known = st.query_params.get(PARAMETER, ""), _known()
-    if not text or text == known.text:
+    if known.elsewhere:
+        known = st.session_state[KEY] = replace(known, elsewhere=False)
+        if not text:
+            return
+    if text == known.text:
         return
-    is_ours = text in known.ours
+    is_ours = not text or text in known.ours
     if is_ours and time.monotonic() - known.written_at < SETTLE_SECONDS:
         return
     try:
-        trouble = _take(link.decode(text), is_ours)
+        trouble = _take(link.decode(text), is_ours) if text else _take_first()
     except link.LinkError as error:
         trouble = (str(error),)
     ours = (*known.ours, text)[-MAX_REMEMBERED:]
     st.session_state[KEY] = replace(known, text=text, ours=ours, trouble=trouble, version=state.get().version)
+
+
+def leave() -> None:
+    """Another page is looked at: its address says nothing of Explore's state."""
+    st.session_state[KEY] = replace(_known(), elsewhere=True)
+
+
+def _take_first() -> tuple[str, ...]:
+    """Make the state what a visitor finds at the plain address."""
+    first = state.first()
+    state.edit(first.pipeline, source=first.source, seed=first.seed, picked=0, opened=None, bands=None)
+    return ()
 
 
 def _take(wanted: Link, is_ours: bool) -> tuple[str, ...]:
@@ -99,12 +120,16 @@ def write() -> None:
     now, known = state.get(), _known()
     if now.version == 0:
         return
-    text = link.encode(now.source, edits.complete(now.pipeline), now.shown_seed)
-    if len(text) > link.MAX_TEXT or text == st.query_params.get(PARAMETER):
+    text, shown = _text_of(now), st.query_params.get(PARAMETER, "")
+    if len(text) > link.MAX_TEXT or text == shown or (not shown and text == _text_of(state.first())):
         return
     st.query_params[PARAMETER] = text
     ours = (*known.ours, text)[-MAX_REMEMBERED:]
     st.session_state[KEY] = replace(known, text=text, written_at=time.monotonic(), ours=ours)
+
+
+def _text_of(now: state.Explore) -> str:
+    return link.encode(now.source, edits.complete(now.pipeline), now.shown_seed)
 
 
 def show_trouble() -> None:

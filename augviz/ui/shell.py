@@ -13,7 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from augviz import __version__
-from augviz.ui import upload_tab
+from augviz.ui import address, upload_tab
 
 SIDEBAR_PX = 200
 # A file, since Streamlit 1.67 lets the browser fetch a Material symbol for the tab from a foreign host.
@@ -34,4 +34,6 @@ with st.sidebar:
         f"Streamlit {st.__version__}  \nPython {platform.python_version()}"
     )
 upload_tab.renew()
+if page.title != "Explore":
+    address.leave()
 page.run()
