@@ -5,6 +5,8 @@ Text only: nothing is imported or run, and nothing in the text names augviz's mo
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from augviz import batches, catalog, dataset_text
@@ -26,11 +28,14 @@ _ANY_NUMBER = frozenset({ParamKind.FLOAT, ParamKind.RANGE, ParamKind.XY_RANGE, P
 """Kinds for which 1 and 1.0 mean the same; for the others the type decides (CoarseDropout: pixels or a fraction)."""
 
 
-def compose(pipeline: Pipeline) -> str:
+def compose(pipeline: Pipeline, remarks: Sequence[str] = ()) -> str:
     """A module whose `transform` is the pipeline.
 
     It imports nothing but what it uses, writes only the arguments that differ from the library's defaults, and leaves
     out what is switched off. The lines are as black writes them.
+
+    Args:
+        remarks: paragraphs to say of the pipeline, as comments above it.
 
     Raises:
         PipelineError: a transform, group or argument is not in the catalogue.
@@ -39,8 +44,23 @@ def compose(pipeline: Pipeline) -> str:
     if not pipeline.input.is_plain:
         parts.append(f"# Made for images opened with: {input_text(pipeline.input)}.\n")
     parts.append("\n" + "".join(f"{line}\n" for line in imports(pipeline)))
-    parts.append("\n" + expression(pipeline))
+    parts.append("\n" + comments(remarks) + expression(pipeline))
     return "".join(parts)
+
+
+def comments(remarks: Sequence[str]) -> str:
+    """Comment lines of at most 88 characters, one item of a list for each remark; nothing for none.
+
+    Whatever white space a remark has, none of it ends its comment.
+    """
+    if not remarks:
+        return ""
+    lines = ["# Advice:"]
+    for remark in remarks:
+        lines += textwrap.wrap(
+            " ".join(remark.split()), 88, initial_indent="# - ", subsequent_indent="#   ", break_on_hyphens=False
+        )
+    return "".join(f"{line}\n" for line in lines)
 
 
 def imports(pipeline: Pipeline) -> list[str]:
@@ -74,17 +94,19 @@ def input_text(choice: InputChoice) -> str:
     return ", ".join(words) or "nothing changed"
 
 
-def dataset(pipeline: Pipeline, facts: ImageFacts | None = None) -> str:
+def dataset(pipeline: Pipeline, facts: ImageFacts | None = None, remarks: Sequence[str] = ()) -> str:
     """A module that draws batches: `transform`, a Dataset, a DataLoader; `python module.py FOLDER` runs it.
 
     Args:
         facts: the image that the pipeline was made with; its bands are then required of every image.
+        remarks: paragraphs to say of the pipeline, as comments above it.
 
     Raises:
         PipelineError: a transform, group or argument is not in the catalogue.
     """
+    transform = comments(remarks) + expression(pipeline)
     return dataset_text.module(
-        pipeline, facts, requirements=REQUIREMENTS, imports=imports(pipeline), transform=expression(pipeline)
+        pipeline, facts, requirements=REQUIREMENTS, imports=imports(pipeline), transform=transform
     )
 
 

@@ -52,6 +52,18 @@ def test_every_golden_file_belongs_to_a_preset() -> None:
     assert {path.name for path in GOLDEN.glob("*")} == names
 
 
+@pytest.mark.parametrize("form", [compose, dataset])
+def test_remarks_are_comments_above_the_pipeline_whatever_is_in_them(form: Callable[..., str]) -> None:
+    pipeline = Pipeline((step("NoOp"),))
+    said = form(pipeline, remarks=["warning: Rotate grows.\r\nimport os", "note: " + "word " * 40])
+
+    assert ast.dump(ast.parse(said)) == ast.dump(ast.parse(form(pipeline)))
+    above = said[: said.index("transform = ")].splitlines()
+    assert "# Advice:" in above
+    assert "# - warning: Rotate grows. import os" in above
+    assert max(len(line) for line in above if line.startswith("#   word")) <= 88
+
+
 def test_arguments_at_their_defaults_are_left_out() -> None:
     assert lines(step("Rotate", 0.5, limit=90, value=255, interpolation="bilinear", crop_border=False)) == [
         "A.Rotate(),"
