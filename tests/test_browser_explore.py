@@ -456,3 +456,15 @@ def test_fifty_quick_edits_never_mix_two_recipes_nor_empty_the_frame(page: Page)
     assert seen["empty"] == 0
     assert seen["outside"] == 0
     assert seen["mixed"] == 0
+
+
+def test_a_narrow_window_shows_the_cards_below_the_picture(page: Page) -> None:
+    page.set_viewport_size({"width": 700, "height": 900})
+    rest(page)
+    card = page.locator(".st-key-explore-step-rotate-open").bounding_box()
+    picture = page.locator(RESULT).bounding_box()
+
+    assert card is not None
+    assert picture is not None
+    assert card["y"] > picture["y"] + picture["height"]
+    assert page.locator("[data-testid=stMain]").evaluate("main => main.scrollWidth <= main.clientWidth")

@@ -18,6 +18,7 @@ EDITOR_PX = 344
 
 # The one style sheet outside a component. Streamlit's wide layout leaves 80 px on each side, and containers have fixed
 # heights only: the workbench fills the window, and its cards and figures scroll inside it, so that the picture never leaves it.
+# In a narrow window the picture comes first, and the cards below it.
 # Rows that do not wrap would get scroll bars for a pixel or two of shadow.
 # A number that is cleared comes back: no button for it, the room is for digits.
 # Buttons that show an icon only keep their label for screen readers.
@@ -41,6 +42,15 @@ STYLE = """
 .st-key-explore-drawn table { width: 100%; border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
 .st-key-explore-drawn :is(th, td) { text-align: left; vertical-align: top; padding: 4px 14px 4px 0; font-weight: normal;
   border-bottom: 1px solid rgba(128, 128, 128, 0.25); }
+@media (max-width: 1000px) {
+  .st-key-explore-desk { flex-direction: column; }
+  .st-key-explore-desk > * { width: 100% !important; max-width: 100% !important; min-width: 0 !important; }
+  .st-key-explore-desk > :last-child { order: -1; }
+  .st-key-explore-toolbar { flex-wrap: wrap !important; }
+  .st-key-explore-left > :last-child { flex-basis: auto !important; }
+  .st-key-explore-right { min-height: 0; }
+  .st-key-explore-right > :last-child { flex: none; }
+}
 .st-key-explore-drawn thead th, .st-key-explore-drawn tr.idle { opacity: 0.65; }
 </style>
 """
@@ -64,7 +74,7 @@ def _page() -> None:
     now, trouble = scene.current()
     shown = scene.shown(now) if now.facts is not None else None
     scene.announce()
-    with st.container(horizontal=True, gap="medium", wrap=False):
+    with st.container(horizontal=True, gap="medium", wrap=False, key="explore.desk"):
         left = st.container(width=EDITOR_PX, key="explore.left", gap="xsmall")
         with st.container(key="explore.right", gap="xsmall"):
             toolbar, picture, below = st.container(), st.container(), st.container()
