@@ -20,12 +20,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from augviz.arrivals import SPARE_BYTES
 from augviz.errors import ImageError
 from augviz.model import BYTES_PER_VALUE, Header, ImageFacts, InputChoice
 from augviz.settings import Settings, get_settings
 from augviz.sources import cache_bytes
 from augviz.units import bytes_text
-from augviz.uploads import SPARE_BYTES
 
 KINDS = {
     "lossless": "Lossless: the original's pixels",

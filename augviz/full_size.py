@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from augviz import copies
+from augviz.arrivals import display_name
 from augviz.child import Answer
 from augviz.errors import AugvizError, ImageError
 from augviz.jobs import Job, start_job
@@ -18,7 +19,7 @@ from augviz.recipes import Recipe
 from augviz.settings import get_settings
 from augviz.sources import IMAGE_SUFFIXES
 from augviz.units import bytes_text
-from augviz.uploads import Upload, Uploads, display_name, get_uploads
+from augviz.uploads import Upload, Uploads, get_uploads
 
 THREADS = 2
 """libvips' threads of a job, so that previews stay quick beside it."""

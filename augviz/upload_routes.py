@@ -9,7 +9,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from augviz.uploads import UploadError, Uploads, get_uploads
+from augviz.arrivals import UploadError
+from augviz.uploads import Uploads, get_uploads
 
 XSRF_COOKIE, XSRF_HEADER = "_streamlit_xsrf", "x-xsrftoken"
 """Where Streamlit puts its token, and where a request repeats it: another site's page can send the first only."""

@@ -8,12 +8,10 @@ locked while it runs, and removes at its start those whose lock nobody holds.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import secrets
 import shutil
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -22,12 +20,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
-from augviz.errors import AugvizError, ImageError
+from augviz import held_folder
+from augviz.arrivals import SPARE_BYTES, UploadError, display_name, write_chunks
+from augviz.errors import ImageError
 from augviz.settings import get_settings
-from augviz.units import bytes_text
-
-SPARE_BYTES = 200_000_000
-"""What an upload leaves free on the disk."""
 
 MAX_FILES = 100
 """Files that one session may keep."""
@@ -35,22 +31,7 @@ MAX_FILES = 100
 MAX_MADE = 4
 """Files made for one session that are kept; the oldest goes for a newer one."""
 
-_MAX_NAME = 120
-_WRITE_BYTES = 1 << 20  # collected before a thread writes them: the server's loop never waits for the disk
-_LOCK = ".lock"
 _log = logging.getLogger("augviz")
-
-
-class UploadError(AugvizError, ValueError):
-    """A file was not taken.
-
-    Attributes:
-        status: the HTTP status that says so.
-    """
-
-    def __init__(self, message: str, status: int) -> None:
-        self.status = status
-        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,17 +139,12 @@ class Uploads:
 
     def sweep_root(self) -> None:
         """Remove what servers have left behind that were killed."""
-        for folder in self._root.glob("*/"):
-            if folder != self._folder and _is_abandoned(folder / _LOCK):
-                shutil.rmtree(folder, ignore_errors=True)
+        held_folder.sweep(self._root, but=self._folder)
 
     def _own_folder(self) -> Path:
         """This server's folder, made and locked at the first use. Called with the lock held."""
         if self._folder is None:
-            folder = self._root / secrets.token_hex(8)
-            folder.mkdir(parents=True, mode=0o700)
-            self._held = _locked(folder / _LOCK)
-            self._folder = folder
+            self._folder, self._held = held_folder.make(self._root)
         return self._folder
 
     # Sessions
@@ -378,7 +354,7 @@ class Uploads:
         part = session.folder / f"{upload_id}.part"
         try:
             session.folder.mkdir(mode=0o700, exist_ok=True)
-            count = await self._write(part, display_name(name), length, chunks, spare)
+            count = await write_chunks(part, display_name(name), length, chunks, max_bytes=self.max_bytes, spare=spare)
             upload = Upload(upload_id, display_name(name), session.folder / upload_id, count)
             with self._lock:
                 if self._sessions.get(token) is not session:
@@ -394,33 +370,6 @@ class Uploads:
                 session.seen = self._clock()
             part.unlink(missing_ok=True)
 
-    async def _write(self, part: Path, name: str, length: int | None, chunks: AsyncIterator[bytes], spare: int) -> int:
-        """Write the chunks to `part`; returns how many bytes came."""
-        self._check_size(name, length or 0)
-        _check_room(name, part.parent, length or 0, spare)
-        count, waiting = 0, bytearray()
-        with open(part, "wb") as file:
-            async for chunk in chunks:
-                count += len(chunk)
-                self._check_size(name, count)
-                if length is not None and count > length:
-                    raise UploadError(f"{name}: more bytes came than were announced.", 400)
-                waiting += chunk
-                if len(waiting) >= _WRITE_BYTES:
-                    full, waiting = waiting, bytearray()
-                    await asyncio.to_thread(file.write, full)
-                    _check_room(name, part.parent, max(0, (length or 0) - count), spare)  # others send as well
-            await asyncio.to_thread(file.write, waiting)
-        if length is not None and count < length:
-            raise UploadError(f"{name}: the connection broke after {bytes_text(count)} of {bytes_text(length)}.", 400)
-        if not count:
-            raise UploadError(f"{name}: the file is empty.", 400)
-        return count
-
-    def _check_size(self, name: str, count: int) -> None:
-        if count > self.max_bytes:
-            raise UploadError(f"{name}: the file is larger than the limit of {bytes_text(self.max_bytes)}.", 413)
-
 
 def _stop_all(sessions: Iterable[_Session]) -> None:
     """End what is done for sessions that have ended. Called without the lock: who is stopped may take it."""
@@ -430,55 +379,6 @@ def _stop_all(sessions: Iterable[_Session]) -> None:
                 place.stop()
         for stop in session.works:
             stop()
-
-
-def _check_room(name: str, folder: Path, needed: int, spare: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed + spare > free:
-        raise UploadError(
-            f"{name}: it takes {bytes_text(needed)}, but {bytes_text(max(0, free - spare))} are free for uploads.", 507
-        )
-
-
-def display_name(name: str) -> str:
-    """What a file is called on the screen: the last part of the name, in one line of at most 120 characters."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    plain = " ".join("".join(c if c.isprintable() else " " for c in last).split())
-    return plain[-_MAX_NAME:] or "upload"
-
-
-def _locked(path: Path) -> IO[str]:
-    """A file that is open and, where the system has that, locked until it is closed or the process ends."""
-    file = open(path, "w", encoding="ascii")  # noqa: SIM115 - held while the server runs
-    if sys.platform != "win32":  # Windows removes no file that is open
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX)
-    return file
-
-
-def _is_abandoned(path: Path) -> bool:
-    """Whether no process holds the lock."""
-    try:
-        if sys.platform == "win32":
-            path.unlink()
-            return True
-        import fcntl
-
-        with open(path, encoding="ascii") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return _is_old(path.parent)
-    except OSError:
-        return False
-    return True
-
-
-def _is_old(folder: Path) -> bool:
-    """Whether a folder was made more than a minute ago: a server that is just starting has no lock yet."""
-    with contextlib.suppress(OSError):
-        return time.time() - folder.stat().st_mtime > 60
-    return False
 
 
 @lru_cache(maxsize=1)

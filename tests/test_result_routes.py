@@ -20,6 +20,7 @@ import tifffile
 
 from augviz import copies, engine, full_size, jobs, result_routes, saved, working_copy
 from augviz.answers import Answers
+from augviz.arrivals import UploadError
 from augviz.context import Context
 from augviz.errors import Cancelled, ImageError, StepError
 from augviz.facts import draw_from_json
@@ -28,7 +29,7 @@ from augviz.images import open_image
 from augviz.model import Draw, Header, InputChoice
 from augviz.recipes import Recipe, recipe_of, register
 from augviz.settings import get_settings
-from augviz.uploads import MAX_MADE, UploadError, Uploads
+from augviz.uploads import MAX_MADE, Uploads
 from augviz.workers import Pool
 from tests.live import Reply, asking, fetch, serving, until
 from tests.samples import rgb

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from augviz.arrivals import UploadError, display_name
 from augviz.errors import ImageError
 from augviz.sources import SourceRef, resolve
-from augviz.uploads import MAX_FILES, Upload, UploadError, Uploads, display_name, get_uploads
+from augviz.uploads import MAX_FILES, Upload, Uploads, get_uploads
 
 GRACE = 100.0
 
