@@ -21,7 +21,9 @@ _SCAN = 0xDA
 
 
 def missing(path: str | os.PathLike[str]) -> str | None:
-    """What is missing at the end of a PNG, JPEG, GIF, WebP, HEIF or AVIF file, as the end of a sentence; None if nothing is.
+    """What is missing at the end of a file, as the end of a sentence; None if nothing is.
+
+    Judged are PNG, JPEG, GIF, WebP, HEIF, AVIF and JPEG 2000.
 
     Raises:
         OSError: the file cannot be read.
@@ -39,6 +41,8 @@ def missing(path: str | os.PathLike[str]) -> str | None:
             return _beyond("the image", 8 + struct.unpack("<I", head[4:8])[0], size)
         if head[4:8] == b"ftyp":
             return _of_boxes(file, size)
+        if head[4:8] == b"jP  " or head[:4] == b"\xff\x4f\xff\x51":
+            return _of_jpeg_2000(file, size, is_boxed=head[:1] == b"\0")
     return None
 
 
@@ -118,6 +122,19 @@ def _of_boxes(file: BinaryIO, size: int) -> str | None:
         if at > size:
             return _beyond("a part of it", at, size)
     return None
+
+
+def _of_jpeg_2000(file: BinaryIO, size: int, is_boxed: bool) -> str | None:
+    """JPEG 2000 is boxes, or the codestream alone, and that ends with a mark that nothing within it can look like.
+
+    libvips 8.14 does not always tell that a tile could not be decoded.
+    """
+    if is_boxed:
+        file.seek(0)
+        if b"\0\0\0\0jp2c" not in file.read(_TAIL_BYTES):  # its length is told, so that it need not go to the end
+            return _of_boxes(file, size)
+    file.seek(max(0, size - _TAIL_BYTES))
+    return None if b"\xff\xd9" in file.read() else "its end mark is missing"
 
 
 def _of_gif(file: BinaryIO, size: int) -> str | None:

@@ -7,6 +7,7 @@ unblocked one by one (blocking libvips' own "untrusted" list would still let tex
 from __future__ import annotations
 
 import logging
+import math
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -23,7 +24,7 @@ os.environ.setdefault("VIPS_WARNING", "0")
 
 import pyvips
 
-from augviz import endings, tiff_check
+from augviz import endings, libvips, tiff_check
 from augviz.errors import ImageError
 from augviz.settings import get_settings
 from augviz.units import bytes_text
@@ -43,8 +44,12 @@ OFFERED = {
     "VipsForeignLoadOpenslide": SLIDES,
     "VipsForeignLoadJp2k": "JPEG 2000",
     "VipsForeignLoadJxl": "JPEG XL",
+    "VipsForeignLoadMagick": "BMP",
+    "VipsForeignLoadMagick7": "BMP",
 }
 """libvips' class of each loader that is offered where the build has it, and its name for people."""
+
+_TIFF, _OPENSLIDE, _MAGICK = "VipsForeignLoadTiffFile", "VipsForeignLoadOpenslide", "VipsForeignLoadMagick"
 
 MAX_PIXELS_PER_BYTE = 100_000
 """A file that claims more pixels for each of its bytes is refused. Blank images reach about 8,000 (1-bit PNG)."""
@@ -55,13 +60,19 @@ _PROBED_PIXELS = 2048 * 2048
 SLIDE_SUFFIXES = (".mrxs", ".vms", ".vmu", ".ndpi", ".svslide", ".bif", ".scn", ".czi", ".dcm")
 """Endings of files that, where no other loader takes them, need OpenSlide's. (.svs opens as TIFF as well.)"""
 
-_CONVERTED = {"BMP": "in.bmp out.png", "Photoshop": "in.psd out.png"}
+_NAMING = tuple(f"hamamatsu.{key}" for key in ("ImageFile", "MapFile", "OptimisationFile", "MacroImage"))
+"""Fields in which a .vms or .vmu names the files that hold its pixels."""
+
+_CONVERTED = {"Photoshop": "in.psd out.png"}
 """Kinds that libvips reads through ImageMagick alone, which it calls untrusted; and what to give `vips copy`."""
+
+_TOO_LONG = "its header is damaged, or it has a side of more than 1000000 pixels."
 
 _NOT_READ = {
     "samples out of range": "TIFF samples of more than 32 bits (64-bit float, complex) or of very many bands",
     "tiled separate planes not supported": "TIFF that keeps each band in tiles of its own",
     "bad labq format": "TIFF in 8-bit CIELAB",
+    "unsupported tiff image type": "TIFF of this kind of samples (libvips 8.14: 16-bit float)",
 }
 """What libvips says of sound files that it does not read, and what they are."""
 
@@ -141,8 +152,8 @@ def load(
     """The image as `pyvips.Image.new_from_file(path, **options)` gives it, after the header has passed the limits.
 
     A file that is cut short raises here if its header or its end tells, else when its pixels are read, where libvips
-    would fill in grey (`fail_on`). `revalidate` because libvips otherwise returns the old image for a file that was
-    rewritten.
+    would fill in grey (`fail_on`). A file that was rewritten is read again. What a TIFF loader reads is read as TIFF
+    also where OpenSlide is there (Aperio's `.svs`), so that it has the same bands with and without it.
 
     Args:
         path: an image file.
@@ -156,23 +167,41 @@ def load(
     name = display_name(path)
     if name.lower().endswith(".mrxs") and SLIDES not in PRESENT:
         raise ImageError(f"{name}: {_needs(SLIDES)}")  # the file is a JPEG of the overview, the slide lies beside it
-    loader = pyvips.vips_lib.vips_foreign_find_load(os.fsencode(path))
-    if loader == pyvips.ffi.NULL:
-        pyvips.vips_lib.vips_error_clear()
+    loader = _loader_for(path)
+    if loader is None:
         raise ImageError(f"{name}: {_why_unknown(path)}")
     found = _found(os.fspath(path), status.st_mtime_ns, status.st_size)
     if found.gap is not None:
         raise ImageError(f"{name}: the file is damaged, cut short or still being written: {found.gap}.")
     given = tuple(options)
     fail_on = "truncated"
-    if pyvips.ffi.string(loader).startswith(b"VipsForeignLoadTiff") and not found.is_sparse:
-        fail_on = _tiff_fail_on(os.fspath(path), status.st_mtime_ns, status.st_size, given)
+    fresh = libvips.fresh(os.fspath(path), (status.st_mtime_ns, status.st_size))
     with reading(path):
-        image = pyvips.Image.new_from_file(
-            os.fspath(path), access=access, revalidate=True, fail_on=fail_on, **dict(given)
-        )
-    _check_limits(name, image, status.st_size)
+        if loader == _TIFF and not found.is_sparse:
+            fail_on = _tiff_fail_on(os.fspath(path), status.st_mtime_ns, status.st_size, given)
+        image = pyvips.Operation.call(loader, os.fspath(path), access=access, fail_on=fail_on, **fresh, **dict(given))
+    if loader == _TIFF:
+        image = libvips.with_tile_size(image, path, given)
+    if loader.startswith(_OPENSLIDE):
+        _check_beside(name, image)
+    _check_limits(name, image, math.inf if loader.startswith(_OPENSLIDE) else status.st_size)
     return image
+
+
+def _loader_for(path: str | os.PathLike[str]) -> str | None:
+    """libvips' class of the loader for a file, None where there is none."""
+    found = pyvips.vips_lib.vips_foreign_find_load(os.fsencode(path))
+    if found == pyvips.ffi.NULL:
+        pyvips.vips_lib.vips_error_clear()
+        return None
+    loader: str = pyvips.ffi.string(found).decode()
+    if not loader.startswith(tuple(OFFERED)):
+        return None  # libvips names a loader that is blocked, too
+    if loader.startswith(_MAGICK) and _kind(path) != "BMP":
+        return None  # ImageMagick goes by the first bytes as well: of its many readers no other is reached
+    if loader.startswith(_OPENSLIDE) and Path(path).suffix.lower() not in SLIDE_SUFFIXES and _kind(path) == "TIFF":
+        return _TIFF
+    return loader
 
 
 @contextmanager
@@ -203,24 +232,42 @@ def _found(path: str, _modified: int, _size: int) -> tiff_check.Finding:
 
 
 @lru_cache(maxsize=256)
-def _tiff_fail_on(path: str, _modified: int, _size: int, options: tuple[tuple[str, Any], ...]) -> str:
+def _tiff_fail_on(path: str, modified: int, size: int, options: tuple[tuple[str, Any], ...]) -> str:
     """The `fail_on` with which a damaged part of a TIFF is an error and a sound file opens.
 
     libvips 8.18: a strip that cannot be decoded counts as an error, but a tile as a warning, and is black otherwise. Odd
     words in a header are warnings too, and common: they are told from damage by reading one tile.
+
+    Raises:
+        pyvips.Error: the tile is of a kind that libvips does not read, which it tells only now.
     """
     try:
-        image = pyvips.Image.new_from_file(path, revalidate=True, fail_on="warning", **dict(options))
+        fresh = libvips.fresh(path, (modified, size))
+        image = pyvips.Operation.call(_TIFF, path, fail_on="warning", **fresh, **dict(options))
+        image = libvips.with_tile_size(image, path, options)
         if image.get_typeof("tile-width") == 0 or image.get("tile-width") * image.get("tile-height") > _PROBED_PIXELS:
             return "error"
         image.crop(0, 0, 1, 1).avg()
     except pyvips.Error as error:
+        if any(words in error.detail for words in _NOT_READ):
+            raise
         return "warning" if "tiff2vips:" in error.detail else "error"
     return "warning"
 
 
-def _check_limits(name: str, image: pyvips.Image, file_bytes: int) -> None:
+def _check_beside(name: str, image: pyvips.Image) -> None:
+    """Raises ImageError where a slide names files outside its folder: an upload must not show what others have."""
+    for field in image.get_fields():
+        if field.startswith(_NAMING) and any(separator in str(image.get(field)) for separator in "/\\"):
+            raise ImageError(f"{name}: the slide names files that are not in its own folder.")
+
+
+def _check_limits(name: str, image: pyvips.Image, file_bytes: float) -> None:
+    """Raises ImageError unless the image is within the limits. `file_bytes` is infinite where others lie beside the file."""
     pixels = image.width * image.height
+    longest = os.environ["VIPS_MAX_COORD"]
+    if longest.isdigit() and max(image.width, image.height) > int(longest):  # libvips 8.14 does not know it
+        raise ImageError(f"{name}: {_TOO_LONG}")
     limit = get_settings().pixel_limit
     if pixels > limit:
         raise ImageError(
@@ -228,18 +275,14 @@ def _check_limits(name: str, image: pyvips.Image, file_bytes: int) -> None:
         )
     if pixels > file_bytes * MAX_PIXELS_PER_BYTE:
         raise ImageError(
-            f"{name}: the file claims {image.width} x {image.height} pixels in {bytes_text(file_bytes)}, "
+            f"{name}: the file claims {image.width} x {image.height} pixels in {bytes_text(int(file_bytes))}, "
             f"more than {MAX_PIXELS_PER_BYTE} pixels for each byte."
         )
 
 
 def _why_unknown(path: str | os.PathLike[str]) -> str:
     """Why no loader takes the file, from its first bytes."""
-    with open(path, "rb") as file:
-        head = file.read(1000)
-    kind = next((kind for offset, mark, kind in _SIGNATURES if head[offset : offset + len(mark)] == mark), None)
-    if kind is None and b"<svg" in head.lower():
-        kind = "SVG"
+    kind = _kind(path)
     if kind in PRESENT:
         return f"the file begins like {kind} but is damaged or cut short."
     if kind is not None and kind in OFFERED.values():
@@ -257,6 +300,14 @@ def _why_unknown(path: str | os.PathLike[str]) -> str:
     return f"this is not an image of a kind that is opened: {opened}."
 
 
+def _kind(path: str | os.PathLike[str]) -> str | None:
+    """What kind of file it is by its first bytes, None where they tell nothing."""
+    with open(path, "rb") as file:
+        head = file.read(1000)
+    kind = next((kind for offset, mark, kind in _SIGNATURES if head[offset : offset + len(mark)] == mark), None)
+    return "SVG" if kind is None and b"<svg" in head.lower() else kind
+
+
 def _needs(kind: str) -> str:
     """Which loader is missing for files of a kind, and how to get it."""
     loader = next(class_name for class_name, name in OFFERED.items() if name == kind).removeprefix("VipsForeignLoad")
@@ -271,7 +322,7 @@ def _reason(error: pyvips.Error, path: str | os.PathLike[str]) -> str:
     lines = [line.strip() for line in error.detail.replace(os.fspath(path), "the file").splitlines()]
     lines = [line for line in lines if line and not line.startswith("unable to call")]
     if not lines:
-        return "its header is damaged, or it has a side of more than 1000000 pixels."
+        return _TOO_LONG
     words = [line.split(": ", 1)[-1].rstrip(".: ") for line in lines]
     for theirs, ours in _NOT_READ.items():
         if theirs in words:

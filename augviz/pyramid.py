@@ -114,7 +114,7 @@ def _levels(path: str, _modified: int, _size: int, page: int | None) -> tuple[Le
     found = [Level(first.width, first.height, 1.0, options)]
     if field(first, "vips-loader") == "openslideload":
         candidates = [((*options, ("level", i)), False) for i in range(1, count(first, "openslide.level-count"))]
-    elif field(first, "vips-loader") != "tiffload":
+    elif field(first, "vips-loader") not in ("tiffload", "jp2kload"):
         candidates = []
     elif count(first, "n-subifds"):
         candidates = [

@@ -15,6 +15,7 @@ import pyvips
 
 from augviz.context import on_eval
 from augviz.errors import ArgumentError, ImageError
+from augviz.libvips import NO_METADATA, feed_raw, save_raw
 from augviz.model import BYTES_PER_VALUE, DTYPES
 from augviz.shown import LOWEST_TO_HIGHEST, stretch, value_range
 from augviz.units import bytes_text
@@ -72,7 +73,7 @@ def write_result(
         else:
             image, mapping = _eight_bit(image, path.name)
             with following(image, progress):
-                image.pngsave(str(part), compression=1, keep="none")
+                image.pngsave(str(part), compression=1, **NO_METADATA)
     return mapping
 
 
@@ -157,17 +158,15 @@ def _write_npy(image: pyvips.Image, part: Path, tensor: bool) -> None:
         file.flush()
         if tensor and image.bands > 1:
             planes = _Planes(file, image)
-            target = pyvips.TargetCustom()
-            target.on_write(planes.write)
             try:
-                image.rawsave_target(target)
+                feed_raw(image, planes.write)
             except pyvips.Error:
                 if planes.error is not None:
                     raise planes.error from None
                 raise
             planes.flush()
         else:
-            image.rawsave_target(pyvips.Target.new_to_descriptor(file.fileno()))
+            save_raw(image, file.fileno())
 
 
 class _Planes:
@@ -214,7 +213,8 @@ def _write_tif(image: pyvips.Image, part: Path) -> None:
         image = image.cast("float")
     if image.interpretation not in _PLAIN:
         image = image.copy(interpretation="multiband")
-    image.tiffsave(str(part), tile=True, tile_width=256, tile_height=256, bigtiff=size > _BIG_TIFF_BYTES, keep="none")
+    options = {"tile": True, "tile_width": 256, "tile_height": 256, "bigtiff": size > _BIG_TIFF_BYTES}
+    image.tiffsave(str(part), **options, **NO_METADATA)
 
 
 def _eight_bit(image: pyvips.Image, name: str) -> tuple[pyvips.Image, dict[str, Any]]:

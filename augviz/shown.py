@@ -8,6 +8,7 @@ from typing import Any
 
 import pyvips
 
+from augviz.libvips import NO_METADATA
 from augviz.pyramid import field, orientation_of
 
 _COLOUR = ("srgb", "rgb", "rgb16", "scrgb", "b-w", "grey16")
@@ -134,13 +135,13 @@ def stretch(image: pyvips.Image, low: float, high: float) -> pyvips.Image:
 
 def encode_jpeg(image: pyvips.Image, quality: int = 90) -> bytes:
     """A uchar image of 1 or 3 bands as JPEG, without metadata."""
-    data: bytes = image.jpegsave_buffer(Q=quality, keep="none")
+    data: bytes = image.jpegsave_buffer(Q=quality, **NO_METADATA)
     return data
 
 
 def encode_png(image: pyvips.Image) -> bytes:
     """A uchar image of 1 to 4 bands as PNG, without metadata; compression 1, which is five times faster than 6."""
-    data: bytes = image.pngsave_buffer(compression=1, keep="none")
+    data: bytes = image.pngsave_buffer(compression=1, **NO_METADATA)
     return data
 
 

@@ -10,6 +10,7 @@ import pyvips
 
 from augviz.aerial import aerial
 from augviz.errors import ImageError
+from augviz.libvips import save_pyramid
 from augviz.results import Progress, following, written_whole
 from augviz.settings import Settings
 from augviz.sources import check_room, synthetic_image
@@ -60,12 +61,12 @@ def make(
     if kind in _PIXELS_PER_MM:
         image = image.copy(xres=_PIXELS_PER_MM[kind], yres=_PIXELS_PER_MM[kind])
     with written_whole(path) as part, following(image, progress):
-        image.tiffsave(
-            str(part),
+        save_pyramid(
+            image,
+            part,
             tile=True,
             tile_width=256,
             tile_height=256,
-            pyramid=True,
             compression="jpeg",
             Q=85,
             bigtiff=side > _BIG_TIFF_SIDE,

@@ -127,6 +127,33 @@ def check(path: str | os.PathLike[str]) -> Finding:
     return Finding(is_sparse=reader.is_sparse)
 
 
+def tile_size(path: str | os.PathLike[str], page: int = 0, subifd: int | None = None) -> tuple[int, int] | None:
+    """Width and height of a TIFF's tiles in pixels; None where they are strips, or there is no such page.
+
+    Args:
+        path: of the file.
+        page: number of the directory in the chain, from 0.
+        subifd: number of the directory below it, from 0; None is the page itself.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with open(path, "rb") as file:
+        reader = _Reader(file, os.fstat(file.fileno()).st_size)
+        try:
+            offset = _start(reader) or 0
+            for _ in range(page):
+                offset = _directory(reader, offset, "a directory")[1] if offset else 0
+            if offset and subifd is not None:
+                below = _subifds(reader, _directory(reader, offset, "a directory")[0])
+                offset = below[subifd] if subifd < len(below) else 0
+            entries = _directory(reader, offset, "a directory")[0] if offset else {}
+            tile = reader.number(entries, _TILE_WIDTH, 0), reader.number(entries, _TILE_HEIGHT, 0)
+        except _Missing:
+            return None
+    return tile if min(tile) > 0 else None
+
+
 def _start(reader: _Reader) -> int | None:
     """Sets the byte order and the width of offsets; the offset of the first directory, None if this is not judged."""
     reader.file.seek(0)

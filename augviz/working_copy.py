@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyvips
 
-from augviz import copies
+from augviz import copies, libvips
 from augviz.context import Context
 from augviz.errors import ImageError
 from augviz.loading import check_file, display_name, load, read_problem, reading
@@ -62,7 +62,7 @@ def make(path: str | os.PathLike[str], kind: str, out_path: str | os.PathLike[st
 def _save(image: pyvips.Image, original: Path, part: Path, options: dict[str, object], context: Context) -> None:
     watched = context.watch(image.copy())
     try:
-        watched.tiffsave(str(part), **options)
+        libvips.save_pyramid(watched, part, **options)
     except pyvips.Error as error:
         context.check()
         if (problem := read_problem(error, original)) is not None:

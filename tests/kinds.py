@@ -240,7 +240,12 @@ REFUSED: tuple[Refused, ...] = (
     Refused("double.tif", _tifffile(1, "float64"), "libvips does not read TIFF samples of more than 32 bits"),
     Refused("complex.tif", _complex, "libvips does not read TIFF samples of more than 32 bits"),
     Refused("lab.tif", _pillow("LAB"), "libvips does not read TIFF in 8-bit CIELAB"),
-    Refused("photo.bmp", _pillow(), "convert it elsewhere, for example with `vips copy in.bmp out.png`"),
+    Refused(
+        "planes.tif",
+        _tifffile(photometric="rgb", planarconfig="separate", tile=(32, 32)),
+        "TIFF that keeps each band in tiles of its own",
+    ),
+    Refused("photo.bmp", _pillow(), _MISSING.format("Magick"), "BMP"),
     Refused("photo.psd", _beginning(b"8BPS"), "convert it elsewhere"),
     Refused("photo.jp2", _beginning(b"\0\0\0\x0cjP  \r\n\x87\n"), _MISSING.format("Jp2k"), "JPEG 2000"),
     Refused("photo.j2k", _beginning(b"\xff\x4f\xff\x51"), _MISSING.format("Jp2k"), "JPEG 2000"),

@@ -125,15 +125,6 @@ def test_a_kind_that_is_not_opened_is_told_why_and_what_to_do(refused: Refused, 
     assert "\n" not in str(caught.value)
 
 
-def test_bands_in_tiles_of_their_own_are_refused_when_they_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "planes.tif"
-    planes = np.ascontiguousarray(np.moveaxis(smooth(96, 64), -1, 0))
-    tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate", tile=(32, 32))
-
-    with pytest.raises(ImageError, match=r"planes\.tif: libvips does not read TIFF that keeps each band in tiles"):
-        ask("picture", path)
-
-
 def test_a_page_that_is_not_read_leaves_the_others_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "mixed.tif"
     with tifffile.TiffWriter(path) as writer:
