@@ -175,7 +175,7 @@ COLOUR = (
                 "Leave it True for large images.",
             ),
         ),
-        checks=(checks.at_least_three_bands,),
+        checks=(checks.at_least_three_bands, checks.no_sign),
         cost_ms_per_megapixel=6.5,
     ),
     TransformSpec(
@@ -1184,8 +1184,15 @@ GENERAL: tuple[Caveat, ...] = (
         "`masks` never work through A.Compose; a pyvips image as `mask` does.",
         "Use mask, or call the transforms directly.",
     ),
+    Caveat(
+        "D40",
+        'A.save with data_format="yaml" raises a NameError without PyYAML; A.__version__ is "1.3.1", the version that '
+        "the library was made from.",
+        "Save as JSON; importlib.metadata tells the version.",
+    ),
     Caveat("D42", "Draws from the process-wide `random`: threads disturb each other.", "Seed and call under a lock."),
     Caveat("D47", "cv2, torch and typing_extensions are needed to import it, and not declared.", "Install them."),
+    Caveat("D48", "Its README lists ColorJitter and FromFloat, which do not exist."),
     Caveat(
         "D52",
         "Arguments out of libvips' range do not raise: the default is used.",

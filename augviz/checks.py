@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from augviz.model import XY, ImageFacts, ParamKind, ParamSpec, Problem, Value
+from augviz.model import DTYPES, XY, ImageFacts, ParamKind, ParamSpec, Problem, Value
 
 Args = Mapping[str, Any]
 
@@ -167,6 +167,13 @@ def at_least_three_bands(args: Args, facts: ImageFacts | None) -> Problem | None
     return Problem(f"needs at least 3 bands in an 8-bit image, the image has {facts.header.bands}.")
 
 
+def no_sign(args: Args, facts: ImageFacts | None) -> Problem | None:
+    """RandomBrightnessContrast knows no highest value for formats with a sign (D13)."""
+    if facts is None or facts.header.format not in ("char", "short", "int"):
+        return None
+    return Problem(f"works on unsigned and float values only, the image has {DTYPES[facts.header.format]}.")
+
+
 def band_left(args: Args, facts: ImageFacts | None) -> Problem | None:
     """ChannelDropout raises if it could drop every band."""
     drop = args["channel_drop_range"]
@@ -289,9 +296,6 @@ def _grid_error(args: Args, width: int, height: int) -> str:
                 f"got {args['unit_size_min']} and {args['unit_size_max']}."
             )
     for unit in _grid_units(args, width, height):
-        count = math.prod(side // u + 1 for side, u in zip((width, height), unit, strict=True))
-        if count > MAX_HOLES:
-            return f"a grid of {count} holes is more than {MAX_HOLES}; use larger units."
         for axis, side, u in zip("xy", (width, height), unit, strict=True):
             hole = min(max(int(u * args["ratio"]), 1), u - 1)
             shift = u - hole if args["random_offset"] else min(max(0, args[f"shift_{axis}"] or 0), u - hole)
@@ -300,6 +304,10 @@ def _grid_error(args: Args, width: int, height: int) -> str:
                 return (
                     f"{what} a hole of no size at the far edge in {axis} (unit {u} px, image {side} px), which raises."
                 )
+    for unit in _grid_units(args, width, height):
+        count = math.prod(side // u + 1 for side, u in zip((width, height), unit, strict=True))
+        if count > MAX_HOLES:
+            return f"a grid of {count} holes is more than {MAX_HOLES}; use larger units."
     return ""
 
 
@@ -352,7 +360,7 @@ def both_units(args: Args, _facts: ImageFacts | None) -> Problem | None:
 # Rotate
 
 
-def _rotated_crop(width: int, height: int, degrees: float) -> tuple[int, int]:
+def rotated_crop(width: int, height: int, degrees: float) -> tuple[int, int]:
     """Right and bottom of the rectangle that Rotate(crop_border=True) cuts out, as the library computes it (D25)."""
     angle = math.radians(degrees)
     long, short = max(width, height), min(width, height)
@@ -376,7 +384,7 @@ def border_crop_fits(args: Args, facts: ImageFacts | None) -> Problem | None:
     steps = max(1, math.ceil(4 * (high - low)))
     for degrees in (low + (high - low) * i / steps for i in range(steps + 1)):
         sin, cos = abs(math.sin(math.radians(degrees))), abs(math.cos(math.radians(degrees)))
-        right, bottom = _rotated_crop(width, height, degrees)
+        right, bottom = rotated_crop(width, height, degrees)
         if right > round(width * cos + height * sin) or bottom > round(width * sin + height * cos):
             message = f"crop_border raises at {degrees:.3g} degrees on an image of {width} x {height} px."
             return Problem(message, (("crop_border", False),))

@@ -7,6 +7,7 @@ import random
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -17,9 +18,9 @@ import pyvips
 import skimage
 
 from augviz import catalog, engine
-from augviz.errors import AugvizError, PipelineError
+from augviz.errors import AugvizError, PipelineError, StepError
 from augviz.library import A, quiet
-from augviz.model import REQUIRED, XY, ImageFacts, ParamKind, ParamSpec, Step, TransformSpec, Value
+from augviz.model import REQUIRED, XY, ImageFacts, ParamKind, ParamSpec, Pipeline, Step, TransformSpec, Value
 from tests.strategies import facts
 
 ASTRONAUT = Path(skimage.__file__).parent / "data" / "astronaut.png"
@@ -224,6 +225,23 @@ def test_what_always_raises_is_a_problem_of_the_step(name: str, kind: str) -> No
     found = catalog.problems(catalog.initial_step(name, "a", facts_of(kind)), facts_of(kind))
 
     assert str(image(kind).bands) in found[0].message
+
+
+@pytest.mark.parametrize("format", ["uchar", "char", "ushort", "short", "uint", "int", "float", "double"])
+def test_what_raises_for_a_format_or_a_number_of_bands_is_a_problem_of_the_step(format: str) -> None:
+    unforeseen = []
+    for name in USABLE:
+        for bands in (1, 2, 3, 4, 7):
+            seen = facts(bands=bands, format=format)
+            step = replace(catalog.initial_step(name, "a", seen), p=1.0)
+            for seed in range(3):
+                try:
+                    engine.draw(seen.header, Pipeline((step,)), seed)
+                except StepError as error:
+                    if not catalog.problems(step, seen) and name != "RandomRotate90":  # raises whatever it gets (D5)
+                        unforeseen.append(f"{name}, {bands} bands: {error}")
+
+    assert unforeseen == []
 
 
 def ends(spec: TransformSpec, param: ParamSpec, kind: str) -> Iterator[Value]:
