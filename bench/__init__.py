@@ -1,1 +1,1 @@
-"""Measurements: run with `make fidelity` and `make bench`. Figures are for the machine they ran on."""
+"""Measurements: run with `make fidelity`, `make bench` and `make memory`. Figures are for the machine they ran on."""

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from augviz.advice.case import Case, Finding, Fix, Hit, Rule, Severity
+from itertools import chain
 
-__all__ = ["RULES", "Case", "Finding", "Fix", "Hit", "Rule", "Severity", "advise"]
+from augviz.advice import (
+    chance,
+    costs,
+    defects,
+    idle,
+    image,
+    order,
+    redundant,
+    repeat,
+    shapes,
+    targets,
+    validation,
+    values,
+)
+from augviz.advice.case import Case, Failure, Finding, Fix, Hit, Rule, Severity
 
-RULES: tuple[Rule, ...] = ()
+__all__ = ["RULES", "Case", "Failure", "Finding", "Fix", "Hit", "Rule", "Severity", "advise"]
+
+_MODULES = (defects, image, chance, values, order, shapes, redundant, costs, idle, validation, repeat, targets)
+
+RULES: tuple[Rule, ...] = tuple(
+    sorted(
+        chain.from_iterable(module.RULES for module in _MODULES), key=lambda rule: list(Severity).index(rule.severity)
+    )
+)
 """Every rule, the worst first."""
 
 

@@ -1,0 +1,275 @@
+"""Rules on what the pipeline is fed: formats and bands that steps break on, and (by `access`) the file that is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from augviz import catalog, edits
+from augviz.advice import access, arriving
+from augviz.advice.case import Case, Fix, Hit, Rule, Severity
+from augviz.advice.steps import (
+    each,
+    given,
+    in_place,
+    limits,
+    names,
+    new_ids,
+    number,
+    on_top,
+    percent,
+    switched_off,
+    with_input,
+)
+from augviz.model import DTYPES, Group, Step, Value
+
+__all__ = ["ALPHA_TOO", "RULES", "padded"]
+
+TOPS = {"ushort": 65535, "short": 32767, "uint": 2**32 - 1, "int": 2**31 - 1}
+FLOATS = ("float", "double")
+
+
+# Formats
+
+
+def _to_8_bit(case: Case) -> Fix | None:
+    """The fix that feeds the pipeline 8 bit; None where it is fed 8 bit already."""
+    fed_8_bit = case.facts is None or case.facts.header.format == "uchar" or case.pipeline.input.as_8_bit
+    return None if fed_8_bit else with_input(case, "Convert to 8 bit", as_8_bit=True)
+
+
+def _culprit(case: Case, step: Step, *transforms: str) -> Step | None:
+    """The first step of these transforms above another, both on the top level."""
+    for item in case.pipeline.steps:
+        if item.id == step.id:
+            return None
+        if isinstance(item, Step) and item.enabled and item.transform in transforms:
+            return item if on_top(case, step) else None
+    return None
+
+
+def _before(case: Case, step: Step, culprit: Step | None) -> Fix | None:
+    """The fix that moves a step before what makes floats; where the file itself holds them, 8 bit."""
+    if culprit is None or case.source().format in FLOATS:
+        return _to_8_bit(case)
+    return Fix(f"Move before {culprit.transform}", edits.move_before(case.pipeline, step.id, culprit.id))
+
+
+def _wide(case: Case, step: Step) -> Iterator[Hit]:
+    """What steps that are made for 8 bit do to wider whole numbers."""
+    wide = sorted(arriving.formats(case, step) & set(catalog.WIDER_INTEGERS))
+    if not wide:
+        return
+    dtype, top, name, fix = DTYPES[wide[0]], TOPS[wide[0]], step.transform, _to_8_bit(case)
+    defect = catalog.EIGHT_BIT_ONLY[name]
+    ends = "the colours come out wrong" if name == "HEDShift" else "nearly every pixel ends at a limit"
+    message = f"{name} takes {dtype} for 8 bit: {ends} ({defect})."
+    evidence = (
+        f"It asks for values up to {1 if name == 'RandomBrightnessContrast' else 255} and gets some up to {top:,}."
+    )
+    yield Hit(message, evidence, step.id, fix)
+
+
+def _kept(case: Case, step: Step) -> Iterator[Hit]:
+    """ToDtype gives 16 bit back as it is (D18)."""
+    wide = sorted(arriving.formats(case, step) & set(catalog.WIDER_INTEGERS))
+    if wide:
+        dtype, top = DTYPES[wide[0]], TOPS[wide[0]]
+        message = f"ToDtype leaves {dtype} as it is, without an error; it takes 8 bit and float only (D18)."
+        evidence = f"What follows gets values up to {top:,} where {step.get('dtype')} is asked for."
+        yield Hit(message, evidence, step.id, _to_8_bit(case))
+
+
+def _floats(case: Case, step: Step) -> Iterator[Hit]:
+    """What steps that are made for 8 bit do to floats."""
+    defect = catalog.EIGHT_BIT_ONLY.get(step.transform)
+    if defect is None or not arriving.formats(case, step) & set(FLOATS):
+        return
+    culprit = _culprit(case, step, "Normalize", "ToDtype")
+    if step.transform != "RandomBrightnessContrast":
+        message = f"{step.transform} makes an 8-bit image of float values, black where they run from 0 to 1 ({defect})."
+        evidence = "Values from 0 to 1 become 0 or 1 of 255 levels."
+    elif culprit := _culprit(case, step, "Normalize"):
+        message = f"{step.transform} cuts what Normalize has made off at 0 and 1 ({defect})."
+        evidence = "What lies below the mean, about half of an image, becomes 0 throughout."
+    else:
+        return
+    yield Hit(message, evidence, step.id, _before(case, step, culprit))
+
+
+def _noise(case: Case, step: Step) -> Iterator[Hit]:
+    """GaussNoise is in 8-bit levels, whatever the format (D10)."""
+    formats, variance = arriving.formats(case, step), limits(step, "var_limit")
+    if variance is None or variance[1] <= 0 or "var_limit" in arriving.troubled(case, step):
+        return
+    most = 2 * variance[1] ** 0.5
+    wide = sorted(formats & set(catalog.WIDER_INTEGERS))
+    if wide:
+        message = f"GaussNoise counts in 8-bit levels: in {DTYPES[wide[0]]} its noise cannot be seen (D10)."
+        evidence = f"Its deviation is at most {most:.3g} of {TOPS[wide[0]]:,} levels, {percent(most / TOPS[wide[0]])}."
+        yield Hit(message, evidence, step.id, _to_8_bit(case))
+    elif formats & set(FLOATS) and most >= 1:
+        message = "GaussNoise counts in 8-bit levels: on float values from 0 to 1 nothing but noise is left (D10)."
+        evidence = f"Its deviation reaches {most:.3g}, where the image's values have a range of 1."
+        yield Hit(message, evidence, step.id, _before(case, step, _culprit(case, step, "Normalize", "ToDtype")))
+
+
+def _dropped_to_float(case: Case, step: Step) -> Iterator[Hit]:
+    wide = sorted(arriving.formats(case, step) & set(catalog.WIDER_INTEGERS))
+    if wide and "" not in arriving.troubled(case, step):
+        message = (
+            f"ChannelDropout makes float of {DTYPES[wide[0]]}, so that the format differs from draw to draw (D20)."
+        )
+        evidence = (
+            f"Applied in {percent(case.chance(step))} of the draws: these are float32, the others {DTYPES[wide[0]]}."
+        )
+        yield Hit(message, evidence, step.id, _to_8_bit(case))
+
+
+# Fills
+
+
+def _fills(case: Case, step: Step) -> bool:
+    """Whether a step can show what is outside the image."""
+    if step.transform == "Rotate":
+        return (limits(step, "limit") or (0, 1)) != (0, 0)
+    if step.transform == "Affine":
+        return bool(catalog.resolved_args(step)["mode"] == "background")
+    if step.transform == "CropOrPad":
+        height, width = number(step, "height") or 0, number(step, "width") or 0
+        return any(width > shape.width[0] or height > shape.height[0] for shape in arriving.shapes(case, step))
+    return True
+
+
+def _fill(case: Case, step: Step) -> Iterator[Hit]:
+    """What is outside the image is filled with 255 in every format, unless the fill is given (D21)."""
+    wrong = sorted(arriving.formats(case, step) - {"uchar", "char"})
+    argument = catalog.FILLS.get(step.transform)
+    if not wrong or not _fills(case, step) or (argument is not None and step.get(argument) is not None):
+        return
+    is_wide = wrong[0] in catalog.WIDER_INTEGERS
+    how = "nearly black in 16 bit" if is_wide else "far too bright from 0 to 1"
+    share = f"255 of {TOPS[wrong[0]]:,}, {percent(255 / TOPS[wrong[0]])} of white" if is_wide else "255 times white"
+    evidence = f"The fill is {share}."
+    if argument is None:
+        message = f"CropOrPad fills with 255 whatever the format, {how}; its fill cannot be chosen (D21)."
+        yield Hit(message, evidence, step.id, padded(case, step, wrong[0]) or _to_8_bit(case))
+        return
+    fill = 1.0 if wrong[0] in FLOATS else TOPS[wrong[0]]
+    message = f"{step.transform} fills with 255 whatever the format, {how}: give {argument} (D21)."
+    yield Hit(message, evidence, step.id, given(case, f"Set {argument}", step, **{argument: fill}))
+
+
+def padded(case: Case, step: Step, format: str) -> Fix | None:
+    """CropOrPad as what it does in two steps, the first of which can be told its fill; only where always the same."""
+    height, width = step.get("height"), step.get("width")
+    if case.chance(step) < 1 or step.get("direction", "centre") != "centre" or not (height and width):
+        return None
+    fill: Value = 1.0 if format in FLOATS else TOPS.get(format, 255)
+    ids = new_ids(case)
+    pad = Step(next(ids), "PadIfNeeded", (("min_height", height), ("min_width", width), ("value", fill)))
+    crop = Step(next(ids), "CenterCrop", (("height", height), ("width", width)))
+    return in_place(case, "Pad, then crop", Group(step.id, "Sequential", (pad, crop), 1.0))
+
+
+# Bands
+
+
+def _bands(case: Case, step: Step) -> Iterator[Hit]:
+    """A step that makes more or fewer bands without a word."""
+    changes = {count: arriving.made_bands(step, count) for count in arriving.bands(case, step)}
+    changed = {before: after for before, after in changes.items() if before != after}
+    if not changed or case.chance(step) <= 0 or "" in arriving.troubled(case, step):
+        return
+    before, after = next(iter(changed.items()))
+    evidence = f"{percent(case.chance(step))} of the results have {after} bands in place of {before}."
+    if before > after:
+        fix = with_input(case, f"Read {after} bands", bands=after) if case.source().bands == before else None
+        yield Hit(f"{step.transform} keeps {after} of {before} bands (D13).", evidence, step.id, fix)
+        return
+    is_noise = step.transform == "GaussNoise"
+    fix = given(case, "Set per_channel", step, per_channel=False) if is_noise else switched_off(case, step)
+    yield Hit(
+        f"{step.transform} makes 3 bands of a grey image ({'D10' if is_noise else 'D14'}).", evidence, step.id, fix
+    )
+
+
+ALPHA_TOO = {
+    "Blur", "GaussianBlur", "MedianBlur", "MotionBlur", "AdvancedBlur", "Sharpen", "Emboss", "RandomGamma",
+    "CoarseDropout", "GridDropout", "GaussNoise", "Normalize",
+}  # fmt: skip
+"""Transforms that do to an alpha band what they do to colours."""
+
+
+def _alpha(case: Case) -> Iterator[Hit]:
+    """Steps that work on an alpha band as on a colour (D22), told once."""
+    source = case.facts.header if case.facts is not None else case.source()
+    bands = source.bands - 1
+    if (source.bands, source.interpretation) not in _WITH_ALPHA or case.pipeline.input.bands == bands:
+        return
+    met = [s for s in case.steps() if s.transform in ALPHA_TOO and source.bands in arriving.bands(case, s)]
+    if met:
+        message = f"The alpha band is worked on as if it were a colour by {names(met)} (D22)."
+        evidence = (
+            f"Band {source.bands} of {source.bands}; an alpha of 128 becomes 113 by Sharpen, 129 by Blur, 0 in a hole."
+        )
+        yield Hit(message, evidence, met[0].id, with_input(case, f"Read {bands} band{'s' * (bands > 1)}", bands=bands))
+
+
+_WITH_ALPHA = {(n, i) for n, spaces in ((4, ("srgb", "rgb", "rgb16", "scrgb")), (2, ("b-w", "grey16"))) for i in spaces}
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "wide-integers",
+        Severity.ERROR,
+        "RandomBrightnessContrast, HueSaturationValue, HEDShift, Sharpen or Emboss gets 16 bit and takes it for 8 bit, so that "
+        "nearly every pixel ends at a limit (D13, D14, D16, D17).",
+        each(_wide, *catalog.EIGHT_BIT_ONLY),
+    ),
+    Rule(
+        "float-values",
+        Severity.ERROR,
+        "A step that is made for 8 bit gets float: it gives a black image, or cuts off what Normalize has made (D13, D14, D16, "
+        "D17).",
+        each(_floats, *catalog.EIGHT_BIT_ONLY),
+    ),
+    Rule(
+        "noise-in-other-units",
+        Severity.WARNING,
+        "GaussNoise counts in 8-bit levels, which cannot be seen in 16 bit and drown floats from 0 to 1 (D10).",
+        each(_noise, "GaussNoise"),
+    ),
+    Rule(
+        "wide-integers-kept",
+        Severity.WARNING,
+        "ToDtype leaves 16 bit as it is, without an error (D18).",
+        each(_kept, "ToDtype"),
+    ),
+    Rule(
+        "wide-integers-to-float",
+        Severity.WARNING,
+        "ChannelDropout makes float of 16 bit in the draws that apply it (D20).",
+        each(_dropped_to_float, "ChannelDropout"),
+    ),
+    Rule(
+        "fill-of-255",
+        Severity.WARNING,
+        "What is outside the image is filled with 255 in every format unless the fill is given: nearly black in 16 bit, far too "
+        "bright in float (D21).",
+        each(_fill, *catalog.FILLS, "CropOrPad"),
+    ),
+    Rule(
+        "bands-change",
+        Severity.WARNING,
+        "A step drops the alpha band, or makes three bands of a grey image, without a word (D10, D13, D14).",
+        each(_bands),
+    ),
+    Rule(
+        "alpha-as-colour",
+        Severity.WARNING,
+        "Steps work on an alpha band as if it were a colour (D22).",
+        _alpha,
+    ),
+    *access.RULES,
+)
+"""Rules on the image that is fed, the worst first."""
