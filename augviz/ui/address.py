@@ -144,4 +144,9 @@ def copy_button() -> None:
     """The button that copies the page's address."""
     is_upload = state.get().source.kind == "upload"
     note = "Copied, without the image: an upload stays with its visitor" if is_upload else "Link copied"
-    _copy(key=COPY_KEY, data={"note": note}, height="content", width="content")
+    copy_link(COPY_KEY, note, "Copy a link to this image, pipeline and seed")
+
+
+def copy_link(key: str, note: str, title: str) -> None:
+    """A button that copies the page's address. `note` is said when it is done, `title` when it is pointed at."""
+    _copy(key=key, data={"note": note, "title": title}, height="content", width="content")

@@ -4,6 +4,7 @@
 export default function (component) {
   const root = component.parentElement, button = root.querySelector('.copy'), said = root.querySelector('.said');
   let timer;
+  button.title = component.data.title;
   button.onclick = async () => {
     const text = window.location.href;
     let done = true;
