@@ -10,8 +10,10 @@ import streamlit as st
 from streamlit.web.server.starlette.starlette_app_utils import validate_xsrf_token
 
 import augviz.ui.explore
+import augviz.ui.inspect_page
+import augviz.ui.memory_page
 import augviz.ui.transforms  # noqa: F401
-from augviz import result_routes, upload_routes
+from augviz import result_routes, tile_routes, upload_routes
 from augviz.ui import feed
 from augviz.web import lifespan, routes
 
@@ -29,6 +31,7 @@ app = st.App(
         *feed.routes(BASE_PATH),
         *upload_routes.routes(BASE_PATH, _is_genuine),
         *result_routes.routes(BASE_PATH),
+        *tile_routes.routes(BASE_PATH),
     ],
     lifespan=lifespan,
 )

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from augviz import cli_memory
 from augviz.errors import (
     ArgumentError,
     AugvizError,
@@ -41,6 +42,14 @@ DEFAULT_MAX_SIDE = 1024
 BLAME_SECONDS = 60.0
 """How long the step that ended a worker is looked for; a step that takes all of it is found by that."""
 
+TARGETS = ("mask", "masks", "bboxes", "keypoints")
+
+FOUND = 1
+"""Exit status of `advise` where it finds an error."""
+
+Command = Callable[[argparse.Namespace], "int | None"]
+"""Runs a command; what it gives is the exit status, None for 0."""
+
 DRAW_KEYS = ("id", "transform", "applied", "values", "width", "height", "bands", "format")
 """What `draw --json` prints of each step."""
 
@@ -53,12 +62,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command. Returns the exit status: 0, or `FAILED` after one line on standard error."""
+    """Run one command. Returns the exit status: 0, or what the command gives, or `FAILED` after one line on standard error."""
     signal.signal(signal.SIGTERM, _leave)
+    status = 0
     try:
         options = _parser().parse_args(arguments)
-        command: Callable[[argparse.Namespace], None] = options.command
-        command(options)
+        command: Command = options.command
+        status = command(options) or 0
         sys.stdout.flush()
     except AugvizError as error:
         return _fail(str(error))
@@ -69,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - scripts are promised one line, never a traceback
         last = (str(error).strip().splitlines() or [""])[-1]
         return _fail(f"this is a bug in augviz: {type(error).__name__}: {last}")
-    return 0
+    return status
 
 
 def _fail(message: str) -> int:
@@ -86,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m augviz", description=about, allow_abbrev=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
 
-    def add(name: str, run: Callable[[argparse.Namespace], None], text: str, *positionals: str) -> Any:
+    def add(name: str, run: Command, text: str, *positionals: str) -> Any:
         command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         command.set_defaults(command=run)
         for positional in positionals:
@@ -122,6 +132,30 @@ def _parser() -> argparse.ArgumentParser:
         "--image", metavar="IMAGE", help="an image as the pipeline will get them; draw: the image drawn for"
     )
 
+    advise = add("advise", _advise, "what is wrong or wasteful, with evidence and a fix", "PIPELINE")
+    advise.add_argument("--image", metavar="IMAGE", help="an image as the pipeline will get them")
+    _add_seed(advise)
+    advise.add_argument("--stride", metavar="PX", type=_positive, help="what the sides of results must be multiples of")
+    advise.add_argument("--validation", action="store_true", help="the pipeline is used for validation")
+    targets = f"what is augmented with each image, out of {', '.join(TARGETS)}"
+    advise.add_argument("--targets", metavar="TARGET,...", type=_targets, default=frozenset(), help=targets)
+    advise.add_argument("--json", action="store_true", help="print JSON")
+
+    profile = add("profile", _profile, "time and memory at full size, measured", "IMAGE", "PIPELINE")
+    _add_seed(profile)
+    profile.add_argument("--repeats", metavar="K", type=_integer, default=3, help="timed runs, 1 to 100 (default 3)")
+    ways = "stream (default) drops the pixels as they are made, hold keeps them in one array"
+    profile.add_argument("--way", choices=("stream", "hold"), default="stream", help=ways)
+    profile.add_argument("--json", action="store_true", help="print JSON")
+
+    estimate = add("estimate", _estimate, "time and memory at full size, estimated within seconds", "IMAGE", "PIPELINE")
+    _add_seed(estimate)
+    estimate.add_argument("--json", action="store_true", help="print JSON")
+
+    cli_memory.add_options(
+        add("memory", _memory, "what loading images for training takes in memory, computed"), _integer
+    )
+
     taken = add("import", _import, "a pipeline from Python code or the library's JSON, as a file", "FILE")
     taken.add_argument("--number", metavar="N", type=_positive, help="which Compose of the file, from 1")
     taken.add_argument("-o", dest="out", metavar="PIPELINE", required=True, help="file to write: .json")
@@ -149,7 +183,8 @@ def _integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+        shown = text if len(text) <= 40 else f"{text[:40]}..."  # Python reads no more than 4300 digits
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {shown!r}") from None
 
 
 def _positive(text: str) -> int:
@@ -169,6 +204,13 @@ def _window(text: str) -> tuple[int, int, int, int]:
     if width < 1 or height < 1:
         raise argparse.ArgumentTypeError(f"W and H must be at least 1, got {width},{height}")
     return x, y, width, height
+
+
+def _targets(text: str) -> frozenset[str]:
+    unknown = [name for name in text.split(",") if name not in TARGETS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"must be out of {', '.join(TARGETS)}, got {unknown[0]!r}")
+    return frozenset(text.split(","))
 
 
 # Commands
@@ -198,6 +240,8 @@ def _apply(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     from augviz import export, saved
+    from augviz.advice import Case, advise
+    from augviz.advice.text import remarks
 
     pipeline = _read_pipeline(options.pipeline)
     if options.form == "draw":
@@ -209,7 +253,9 @@ def _export(options: argparse.Namespace) -> None:
 
         answer = _work("describe", {"path": options.image, "input": saved.dump(pipeline).get("input", {})})
         facts = facts_from_json(answer["facts"])
-    text = export.compose(pipeline) if options.form == "compose" else export.dataset(pipeline, facts)
+    case = Case(pipeline, facts)
+    said = remarks(case, advise(case))
+    text = export.compose(pipeline, said) if options.form == "compose" else export.dataset(pipeline, facts, said)
     sys.stdout.write(text)
 
 
@@ -222,6 +268,34 @@ def _draw_script(pipeline: Pipeline, options: argparse.Namespace) -> str:
     form = saved.dump(pipeline)
     request = {"path": options.image, "input": form.get("input", {}), "pipeline": form, "seed": options.seed}
     return draw_text.draw(pipeline, draw_from_json(_work("draw", request)["draw"]), options.image)
+
+
+def _advise(options: argparse.Namespace) -> int:
+    from augviz import cli_advise
+
+    pipeline = _read_pipeline(options.pipeline)
+    said = {"stride": options.stride, "validation": options.validation, "targets": options.targets}
+    case = cli_advise.case_of(pipeline, options.image, options.seed, _work, **said)
+    text, has_error = cli_advise.printed(case, options.json)
+    print(text)
+    return FOUND if has_error else 0
+
+
+def _profile(options: argparse.Namespace) -> None:
+    from augviz import cli_profile
+
+    cli_profile.check_repeats(options.repeats)
+    print(cli_profile.profile(_request(options), options.repeats, options.way, _work, options.json))
+
+
+def _estimate(options: argparse.Namespace) -> None:
+    from augviz import cli_profile
+
+    print(cli_profile.estimate(_request(options), _work, options.json))
+
+
+def _memory(options: argparse.Namespace) -> None:
+    print(cli_memory.printed(options, _read_pipeline, _work))
 
 
 def _import(options: argparse.Namespace) -> None:

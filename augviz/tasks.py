@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyvips
 
-from augviz import blame, engine, report, saved, scale, view
+from augviz import blame, engine, inspecting, measuring, report, scale, view
+from augviz.asked import choice_of, drawn_for, explained, finite, pipeline_of, prefix, shape_json, source_of, watched
 from augviz.context import Context
 from augviz.engine import Drawn
 from augviz.errors import ArgumentError, ImageError, StepError
 from augviz.facts import facts_json, info_json
-from augviz.firing import Firing, words
+from augviz.firing import Firing
 from augviz.headers import describe as describe_file
-from augviz.images import base, open_image, tile_cached
-from augviz.loading import display_name, read_problem, reading
-from augviz.model import Header, InputChoice, Pipeline
-from augviz.recorder import guarded
+from augviz.images import open_image, tile_cached
+from augviz.loading import display_name, reading
+from augviz.model import Draw
 from augviz.results import write_result
 from augviz.shown import LOWEST_TO_HIGHEST, encode_jpeg, encode_png, for_show, has_unreal
 
@@ -32,81 +30,53 @@ pyvips.cache_set_max_mem(32_000_000)
 Result = dict[str, Any] | tuple[dict[str, Any], bytes]
 Task = Callable[[dict[str, Any], Context], Result]
 
-_DRAWS: OrderedDict[tuple[object, ...], Drawn] = OrderedDict()
-_DRAWS_KEPT = 64
-
-
-def _pipeline(args: Mapping[str, Any]) -> Pipeline:
-    return saved.load(args["pipeline"])
-
-
-def _choice(args: Mapping[str, Any]) -> InputChoice:
-    """`input` where it is given, else the pipeline's own; what is neither is the faithful image."""
-    choice = args.get("input") or args.get("pipeline", {}).get("input") or {}
-    return saved.load({"format": 1, "input": choice, "steps": []}).input
-
-
-def _drawn(shape: Header, args: Mapping[str, Any]) -> Drawn:
-    """The draw of a request; the last few are kept, since a picture, its finer version and its report share one."""
-    pipeline = _pipeline(args)
-    key = (shape, saved.canonical(pipeline), args["seed"], guarded())
-    if key not in _DRAWS:
-        _DRAWS[key] = engine.draw(shape, pipeline, args["seed"])
-        while len(_DRAWS) > _DRAWS_KEPT:
-            _DRAWS.popitem(last=False)
-    _DRAWS.move_to_end(key)
-    return _DRAWS[key]
-
-
-def _source(args: Mapping[str, Any]) -> tuple[Header, view.Base]:
-    path, choice = args["path"], _choice(args)
-    return describe_file(path, choice).header, lambda width, height: base(path, choice, width, height)
-
-
-def prefix(firings: tuple[Firing, ...], upto: int | None) -> tuple[Firing, ...]:
-    """The firings up to and with the leaf at position `upto`; all for None, none for 0."""
-    if upto is None:
-        return firings
-    last = max((number for number, f in enumerate(firings, start=1) if f.position <= upto), default=0)
-    return firings[:last]
-
-
-def _shape_json(shape: Header) -> dict[str, Any]:
-    return {"width": shape.width, "height": shape.height, "bands": shape.bands, "format": shape.format}
-
 
 def describe(args: dict[str, Any], context: Context) -> Result:
     """{path, input} -> {"facts", "info"}: the header of an image file; "info" has the contract's keys."""
-    facts = describe_file(args["path"], _choice(args))
+    facts = describe_file(args["path"], choice_of(args))
     return {"facts": facts_json(facts), "info": info_json(facts)}
 
 
 def draw(args: dict[str, Any], context: Context) -> Result:
     """{path, input, pipeline, seed} -> {"draw"}: what each step draws for the image's full size; reads no pixels."""
-    shape = describe_file(args["path"], _choice(args)).header
-    found = _drawn(shape, args).draw
+    shape = describe_file(args["path"], choice_of(args)).header
+    return {"draw": _draw_json(drawn_for(shape, args).draw)}
+
+
+def draws(args: dict[str, Any], context: Context) -> Result:
+    """{path, input, pipeline, seeds} -> {"facts", "draws", "failures"}: several draws, and where none could be made, why."""
+    facts = describe_file(args["path"], choice_of(args))
+    made, failures = [], []
+    for seed in args["seeds"]:
+        context.check()
+        try:
+            made.append(_draw_json(drawn_for(facts.header, {**args, "seed": seed}).draw))
+        except StepError as error:
+            failures.append({"seed": seed, "step": error.step_id, "reason": error.reason})
+    return {"facts": facts_json(facts), "draws": made, "failures": failures}
+
+
+def _draw_json(found: Draw) -> dict[str, Any]:
     steps = [
         {
             "id": leaf.id,
             "transform": leaf.transform,
             "applied": leaf.applied,
             "values": dict(leaf.values),
-            **_shape_json(leaf.after),
+            **shape_json(leaf.after),
             "position": leaf.position,
             "enabled": leaf.enabled,
-            "before": _shape_json(leaf.before),
-            "after": _shape_json(leaf.after),
+            "before": shape_json(leaf.before),
+            "after": shape_json(leaf.after),
         }
         for leaf in found.leaves
     ]
     return {
-        "draw": {
-            "seed": found.seed,
-            "source": _shape_json(found.source),
-            "steps": steps,
-            "result": _shape_json(found.result),
-            "tensor": found.tensor,
-        }
+        "seed": found.seed,
+        "source": shape_json(found.source),
+        "steps": steps,
+        "result": shape_json(found.result),
+        "tensor": found.tensor,
     }
 
 
@@ -116,8 +86,8 @@ def picture(args: dict[str, Any], context: Context) -> Result:
     It fits `side`; `bands`, if given, are the three that are shown, from 0.
     """
     started = time.perf_counter()
-    shape, source = _source(args)
-    drawn = _drawn(shape, args)
+    shape, source = source_of(args)
+    drawn = drawn_for(shape, args)
     firings = prefix(drawn.firings, args.get("upto"))
     seen, shown, mapping = _made(source, drawn, firings, args, context)
     blob = encode_jpeg(shown)
@@ -130,12 +100,12 @@ def picture(args: dict[str, Any], context: Context) -> Result:
         "truth": seen.truth.value,
         "truth_reasons": list(seen.reasons),
         "mapping": mapping.get("mapping", ""),
-        "low": _finite(mapping.get("low")),
-        "high": _finite(mapping.get("high")),
+        "low": finite(mapping.get("low")),
+        "high": finite(mapping.get("high")),
         "unreal": mapping["unreal"],
         "quality": args["quality"],
         "tensor": tensor,
-        "full": _shape_json(full),
+        "full": shape_json(full),
         "wall_ms": round((time.perf_counter() - started) * 1000, 1),
     }
     return meta, blob
@@ -146,37 +116,14 @@ def _made(
 ) -> tuple[view.View, pyvips.Image, dict[str, Any]]:
     """The view that fits `side`, its pixels as a screen shows them, and how their values were mapped."""
     s = view.fitted_scale(drawn, args["side"], firings)
-    with _explained(args, context):
-        seen = view.whole(source, drawn, s, args["quality"], firings, _watched(context), args.get("bands"))
-        pixels = _watched(context)(seen.image)
+    with explained(args, context):
+        seen = view.whole(source, drawn, s, args["quality"], firings, watched(context), args.get("bands"))
+        pixels = watched(context)(seen.image)
     shown, mapping = for_show(pixels, low_high=seen.value_range, bands=args.get("bands"))
     if seen.value_range is not None:
         mapping["mapping"] = LOWEST_TO_HIGHEST
     mapping["unreal"] = has_unreal(pixels)
     return seen, shown, mapping
-
-
-def _finite(value: float | None) -> float | None:
-    """JSON has no NaN: an unknown limit is None."""
-    return None if value is None or value != value or value in (float("inf"), float("-inf")) else float(value)
-
-
-def _watched(context: Context) -> view.Hold:
-    """Makes pixels that are given up when the request is."""
-    return lambda image: context.watch(image.copy()).copy_memory()
-
-
-@contextlib.contextmanager
-def _explained(args: Mapping[str, Any], context: Context) -> Iterator[None]:
-    """Turn a failure of libvips while pixels are made into the file's or a step's: lazy pipelines do not say which."""
-    try:
-        yield
-    except pyvips.Error as error:
-        context.check()
-        if (problem := read_problem(error, args["path"])) is not None:
-            raise problem from error
-        blame.blame(open_image(args["path"], _choice(args)), _pipeline(args), args["seed"], context)
-        raise ImageError(f"The pixels could not be made: {words(error)}") from error
 
 
 def contact_sheet(args: dict[str, Any], context: Context) -> Result:
@@ -190,11 +137,11 @@ def contact_sheet(args: dict[str, Any], context: Context) -> Result:
     seeds = sheets.checked_seeds(args.get("seeds"), args.get("seed", 0), args.get("count"))
     side = sheets.checked_side(args.get("side", sheets.SIDE))
     name = args.get("name") or display_name(args["path"])
-    shape, source = _source(args)
+    shape, source = source_of(args)
 
     def cell(seed: int) -> sheets.Cell:
         asked = {**args, "seed": seed, "side": side, "quality": args.get("quality", "fine")}
-        drawn = _drawn(shape, asked)
+        drawn = drawn_for(shape, asked)
         seen, shown, mapping = _made(source, drawn, drawn.firings, asked, context)
         return sheets.draw_cell(drawn.draw, seen.truth.value, shown.copy_memory(), mapping)
 
@@ -209,7 +156,7 @@ def contact_sheet(args: dict[str, Any], context: Context) -> Result:
             cells.append(cell(seed))
         except (StepError, ImageError) as error:
             cells.append(sheets.failed_cell(seed, str(error).replace(display_name(args["path"]), name)))
-    made = sheets.sheet(name, sheets.summary(_pipeline(args)), cells, side)
+    made = sheets.sheet(name, sheets.summary(pipeline_of(args)), cells, side)
     told = [{"seed": c.seed, "error": c.error, **asdict(place)} for c, place in zip(cells, made.places, strict=True)]
     meta = {"width": made.image.width, "height": made.image.height, "columns": made.columns, "cells": told}
     return meta, encode_png(made.image)
@@ -217,7 +164,7 @@ def contact_sheet(args: dict[str, Any], context: Context) -> Result:
 
 def original(args: dict[str, Any], context: Context) -> Result:
     """{path, input, side, bands} -> JPEG of the source, fit to `side`."""
-    shape, source = _source(args)
+    shape, source = source_of(args)
     s = view.default_scale(shape, args["side"])
     pixels = source(max(1, round(shape.width / s)), max(1, round(shape.height / s)))
     with reading(args["path"]):  # a base that is too large to be held is still to be read
@@ -229,28 +176,28 @@ def original(args: dict[str, Any], context: Context) -> Result:
 
 def steps_report(args: dict[str, Any], context: Context) -> Result:
     """{path, input, pipeline, seed} -> what each step did to the pixels and how long it took, at preview scale."""
-    shape, source = _source(args)
-    with _explained(args, context):
-        return report.report(source, _drawn(shape, args), context)
+    shape, source = source_of(args)
+    with explained(args, context):
+        return report.report(source, drawn_for(shape, args), context)
 
 
 def preview_file(args: dict[str, Any], context: Context) -> Result:
     """{path, input, pipeline, seed, side, quality, out} -> the view at `side` of the source's longer side, in a file."""
-    shape, source = _source(args)
-    drawn = _drawn(shape, args)
-    with _explained(args, context):
+    shape, source = source_of(args)
+    drawn = drawn_for(shape, args)
+    with explained(args, context):
         s = view.default_scale(shape, args["side"])
-        seen = view.whole(source, drawn, s, args["quality"], hold=_watched(context))
+        seen = view.whole(source, drawn, s, args["quality"], hold=watched(context))
         written = write_result(context.watch(seen.image.copy()), args["out"], drawn.draw.tensor)
     return {**written, "truth": seen.truth.value, "truth_reasons": list(seen.reasons), "scale": seen.scale}
 
 
 def apply_file(args: dict[str, Any], context: Context) -> Result:
     """{path, input, pipeline, seed, window, side, out} -> the full-size result, a window of it, or it shrunk, in a file."""
-    image = open_image(args["path"], _choice(args))
+    image = open_image(args["path"], choice_of(args))
     source = engine.header(image)
-    engine.draw(source, _pipeline(args), args["seed"])  # refuses before a step that reads its whole input is built
-    applied = engine.apply(image, _pipeline(args), args["seed"])
+    engine.draw(source, pipeline_of(args), args["seed"])  # refuses before a step that reads its whole input is built
+    applied = engine.apply(image, pipeline_of(args), args["seed"])
     result = applied.image
     if args.get("window"):
         result = _window(result, *args["window"])
@@ -264,7 +211,7 @@ def apply_file(args: dict[str, Any], context: Context) -> Result:
     def tell(fraction: float) -> None:
         context.progress(fraction, "writing")
 
-    with _explained(args, context):
+    with explained(args, context):
         return write_result(context.watch(result.copy()), args["out"], applied.tensor, tell)
 
 
@@ -281,8 +228,8 @@ def find_guilty(args: dict[str, Any], context: Context) -> Result:
 
     `after` is "time-out" where the slowest step is wanted; after a crash that does not happen again, nobody is named.
     """
-    image = open_image(args["path"], _choice(args))
-    slowest = blame.blame(image, _pipeline(args), args["seed"], context)
+    image = open_image(args["path"], choice_of(args))
+    slowest = blame.blame(image, pipeline_of(args), args["seed"], context)
     if slowest is not None and args.get("after") == "time-out":
         raise slowest.error("it takes longer than the time limit.")
     return {}
@@ -318,12 +265,25 @@ def download_imagenette(args: dict[str, Any], context: Context) -> Result:
     return {"folder": str(folder)}
 
 
+def calibrate(args: dict[str, Any], context: Context) -> Result:
+    """{out, names} -> {"measured"}: what transforms cost per megapixel on this machine, kept in a file; all without `names`."""
+    from augviz import costs  # only this job needs it
+
+    names = tuple(args["names"]) if args.get("names") else None
+    return {"measured": costs.calibrate(Path(args["out"]), context, names)}
+
+
 TASKS: dict[str, Task] = {
     "describe": describe,
     "draw": draw,
+    "draws": draws,
     "picture": picture,
     "contact_sheet": contact_sheet,
     "original": original,
+    "tile": inspecting.tile,
+    "inspect": inspecting.inspect,
+    "probe": inspecting.probe,
+    "window": inspecting.window,
     "report": steps_report,
     "preview_file": preview_file,
     "apply_file": apply_file,
@@ -331,5 +291,10 @@ TASKS: dict[str, Task] = {
     "make_synthetic": make_synthetic,
     "make_working_copy": make_working_copy,
     "download_imagenette": download_imagenette,
+    "calibrate": calibrate,
+    "measure": measuring.measure,
+    "measure_steps": measuring.measure_steps,
+    "measure_in_memory": measuring.measure_in_memory,
+    "estimate": measuring.estimate,
 }
 """Worker functions by the name that the server side calls them."""

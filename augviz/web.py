@@ -34,7 +34,7 @@ QUALITIES = ("quick", "fine")
 MAX_BAND = 10_000
 
 _POLL_SECONDS = 0.05  # how often a browser is looked after while its picture is made
-_KEEP = "private, max-age=3600, immutable"
+KEEP = "private, max-age=3600, immutable"
 _GUARDED = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 _log = logging.getLogger("augviz")
 
@@ -56,9 +56,9 @@ def routes(base_path: str = "", answers: Callable[[], Answers] | None = None) ->
     source = answers or get_answers
     base = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
     return [
-        Route(f"{base}/augviz/picture/{{key}}/{{quality}}.jpg", _guarded(_picture, source)),
-        Route(f"{base}/augviz/report/{{key}}.json", _guarded(_report, source)),
-        Route(f"{base}/augviz/thumb/{{key}}.jpg", _guarded(_thumb, source)),
+        Route(f"{base}/augviz/picture/{{key}}/{{quality}}.jpg", guarded(_picture, source)),
+        Route(f"{base}/augviz/report/{{key}}.json", guarded(_report, source)),
+        Route(f"{base}/augviz/thumb/{{key}}.jpg", guarded(_thumb, source)),
     ]
 
 
@@ -108,31 +108,35 @@ def thumb_question(recipe: Recipe, side: int, bands: Bands = None) -> Question:
 
 
 async def _picture(request: Request, answers: Answers) -> Response:
-    key, recipe = _recipe(request)
+    key, recipe = recipe_of(request)
     quality = request.path_params["quality"]
     if quality not in QUALITIES:
         raise ArgumentError(f"quality must be one of {', '.join(QUALITIES)}, got {quality!r}.")
-    side, upto = _side(request, 1024), _number(request, "upto", None)
+    side, upto = _side(request, 1024), number_of(request, "upto", None)
     if upto is not None and upto < 0:
         raise ArgumentError(f"upto must be at least 0, got {upto}.")
-    return await _jpeg(request, answers, key, picture_question(key, recipe, side, quality, upto, _bands(request)))
+    return await _jpeg(request, answers, key, picture_question(key, recipe, side, quality, upto, bands_of(request)))
 
 
 async def _report(request: Request, answers: Answers) -> Response:
-    key, recipe = _recipe(request)
-    answer = await awaited(request, answers, report_question(key, recipe))
-    headers = {"Cache-Control": _KEEP, "X-Augviz-Key": key}
-    return Response(_json(answer.value), media_type="application/json", headers=headers)
+    key, recipe = recipe_of(request)
+    return answered_json(key, await awaited(request, answers, report_question(key, recipe)))
+
+
+def answered_json(key: str, answer: Answer) -> Response:
+    """An answer's value, which the browser may keep."""
+    headers = {"Cache-Control": KEEP, "X-Augviz-Key": key}
+    return Response(json_text(answer.value), media_type="application/json", headers=headers)
 
 
 async def _thumb(request: Request, answers: Answers) -> Response:
-    key, recipe = _recipe(request)
-    return await _jpeg(request, answers, key, thumb_question(recipe, _side(request, 256), _bands(request)))
+    key, recipe = recipe_of(request)
+    return await _jpeg(request, answers, key, thumb_question(recipe, _side(request, 256), bands_of(request)))
 
 
 async def _jpeg(request: Request, answers: Answers, key: str, question: Question) -> Response:
     answer = await awaited(request, answers, question)
-    headers = {"Cache-Control": _KEEP, "X-Augviz-Key": key, "X-Augviz-Meta": _json(answer.value)}
+    headers = {"Cache-Control": KEEP, "X-Augviz-Key": key, "X-Augviz-Meta": json_text(answer.value)}
     return Response(answer.blob, media_type="image/jpeg", headers=headers)
 
 
@@ -166,13 +170,13 @@ def _event_of(waiter: Waiter) -> asyncio.Event:
     return done
 
 
-def _guarded(handler: Callable[[Request, Answers], Awaitable[Response]], answers: Callable[[], Answers]) -> Handler:
+def guarded(handler: Callable[[Request, Answers], Awaitable[Response]], answers: Callable[[], Answers]) -> Handler:
     """The boundary of the routes: an error of the family becomes a sentence, anything else is logged as a bug."""
 
     async def endpoint(request: Request) -> Response:
         try:
             response = await handler(request, answers())
-        except _UnknownKeyError as error:
+        except UnknownKeyError as error:
             response = _refusal(request, 404, {"error": str(error)})
         except Cancelled as error:
             response = _refusal(request, 409, {"error": str(error), "class": "Cancelled"})
@@ -187,24 +191,24 @@ def _guarded(handler: Callable[[Request, Answers], Awaitable[Response]], answers
     return endpoint
 
 
-class _UnknownKeyError(Exception):
+class UnknownKeyError(Exception):
     """The address stands for nothing, or not any more."""
 
 
-def _recipe(request: Request) -> tuple[str, Recipe]:
+def recipe_of(request: Request) -> tuple[str, Recipe]:
     key = request.path_params["key"]
     recipe = lookup(key)
     if recipe is None:
-        raise _UnknownKeyError("This picture is not known any more; reload the page to make it anew.")
+        raise UnknownKeyError("This picture is not known any more; reload the page to make it anew.")
     get_uploads().touch_path(recipe.path)
     return key, recipe
 
 
 def _side(request: Request, default: int) -> int:
-    return min(MAX_SIDE, max(MIN_SIDE, _number(request, "side", default) or 0))
+    return min(MAX_SIDE, max(MIN_SIDE, number_of(request, "side", default) or 0))
 
 
-def _bands(request: Request) -> Bands:
+def bands_of(request: Request) -> Bands:
     """The bands to be shown, from 1 in the address: "4,3,2"."""
     text = request.query_params.get("bands")
     if not text:
@@ -215,7 +219,7 @@ def _bands(request: Request) -> Bands:
     return tuple(int(part) - 1 for part in parts)
 
 
-def _number(request: Request, name: str, default: int | None) -> int | None:
+def number_of(request: Request, name: str, default: int | None) -> int | None:
     text = request.query_params.get(name)
     if text is None:
         return default
@@ -240,7 +244,7 @@ def _refusal(request: Request, status: int, told: Mapping[str, Any]) -> Response
     return JSONResponse(told, status, headers)
 
 
-def _json(value: Any) -> str:
+def json_text(value: Any) -> str:
     """Compact ASCII JSON that browsers read: a number that is not finite becomes null, which means unknown."""
     return json.dumps(_finite(value), separators=(",", ":"), allow_nan=False)
 

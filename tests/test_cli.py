@@ -674,11 +674,11 @@ def test_the_endings_of_outputs_are_those_that_can_be_written() -> None:
 def test_help_names_every_command() -> None:
     printed = ok("--help")
 
-    for command in ("info", "preview", "apply", "draw", "export", "import"):
+    for command in ("info", "preview", "apply", "draw", "export", "import", "advise", "memory"):
         assert re.search(rf"^ +{command} ", printed, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", ["info", "preview", "apply", "draw", "export", "import"])
+@pytest.mark.parametrize("command", ["info", "preview", "apply", "draw", "export", "import", "advise", "memory"])
 def test_the_documented_options_are_those_that_there_are(command: str) -> None:
     page = (ROOT / "docs" / "command-line.md").read_text()
     documented = re.search(rf"^    {command} .*$", page, re.MULTILINE)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import replace
 
 import streamlit as st
 
 from augviz import catalog, edits
-from augviz.model import Caveat, Draw, Group, ImageFacts, Item, Pipeline, Problem, Step, Value
-from augviz.ui import findings, held, refresh, state, widgets
+from augviz.advice import Case
+from augviz.model import Caveat, Draw, Group, ImageFacts, Item, Problem, Step, Value
+from augviz.ui import advised, held, refresh, state, widgets
 from augviz.ui.page import boundary, escaped
 from augviz.ui.scene import announce
 from augviz.ui.state import Scene
@@ -25,8 +25,7 @@ def show(item_id: str, facts: ImageFacts | None, draw: Draw | None) -> None:
         spec = catalog.group(item.group) if isinstance(item, Group) else catalog.transform(item.transform)
         st.caption(f"{summary(item)}  \n{escaped(spec.help)}")
         if isinstance(item, Group):
-            for finding in findings.of(item, scene.state.pipeline, facts, draw):
-                finding_line(finding, item_id)
+            advised.lines(item_id, scene.state.pipeline, facts, draw)
             _group_controls(item)
             _caveats(catalog.group(item.group).caveats)
         else:
@@ -57,14 +56,13 @@ def summary(item: Item) -> str:
 
 def _step_controls(step: Step, scene: Scene, draw: Draw | None) -> None:
     refused = scene.state.refused
+    seen = Case(scene.state.pipeline, scene.facts, draw).seen(step)
     if refused and refused.step.id == step.id:
-        _refused(refused.problems, findings.facts_before(step, scene.state.pipeline, scene.facts, draw))
+        _refused(refused.problems, seen)
     else:
-        for finding in findings.of(step, scene.state.pipeline, scene.facts, draw):
-            finding_line(finding, step.id)
+        advised.lines(step.id, scene.state.pipeline, scene.facts, draw)
     spec = catalog.transform(step.transform)
     values = catalog.resolved_args(step)
-    seen = findings.facts_before(step, scene.state.pipeline, scene.facts, draw)
     for param in spec.params:
         value = values.get(param.name, param.initial)
         key = f"explore.step.{step.id}.{param.name}"
@@ -92,19 +90,6 @@ def _group_controls(group: Group) -> None:
     widgets.probability(f"{key}.p", p, _probability_taker(group.id))
 
 
-def finding_line(finding: findings.Finding, item_id: str) -> None:
-    st.markdown(f":orange[:material/warning: :small[{escaped(finding.message)}]]")
-    if finding.fixed is not None:
-        st.button(
-            finding.fix_label,
-            key=f"explore.step.{item_id}.fix.{zlib.crc32(finding.message.encode())}",
-            icon=":material/build:",
-            type="secondary",
-            on_click=_take,
-            args=(finding.fixed,),
-        )
-
-
 def _refused(problems: tuple[Problem, ...], facts: ImageFacts | None) -> None:
     """Why the entered arguments were not taken, and the two ways on."""
     for problem in problems:
@@ -115,12 +100,6 @@ def _refused(problems: tuple[Problem, ...], facts: ImageFacts | None) -> None:
         if any(problem.fix for problem in problems):
             st.button("Fix", key="explore.refused.fix", icon=":material/build:", on_click=_fix_refused, args=(facts,))
         st.button("Keep the last values", key="explore.refused.drop", on_click=_drop_refused)
-
-
-def _take(pipeline: Pipeline) -> None:
-    """Take the pipeline in which a finding is mended."""
-    state.edit(pipeline)
-    refresh.whole_page()
 
 
 def _drop_refused() -> None:

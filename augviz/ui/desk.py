@@ -52,6 +52,13 @@ def draw_of(asked: Recipe) -> Draw:
     return draw_from_json(_ask(Question(("draw", asked), "draw", asked.args(), lane="desk"))["draw"])
 
 
+def draws_of(asked: Recipe, seeds: tuple[int, ...]) -> tuple[Draw, ...]:
+    """The draws of a recipe with other seeds; those that cannot be made are left out."""
+    args = {**asked.args(), "seeds": list(seeds)}
+    found = _ask(Question(("draws", asked, seeds), "draws", args, lane="desk"))
+    return tuple(draw_from_json(draw) for draw in found["draws"])
+
+
 def report_of(key: str, asked: Recipe) -> Mapping[str, Any]:
     """What each step did to the pixels at preview scale: seconds, value ranges, histograms. Makes pixels."""
     return _ask(web.report_question(key, asked))

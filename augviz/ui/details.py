@@ -12,7 +12,7 @@ import streamlit as st
 from augviz import catalog, checks, draw_text, edits, export, saved
 from augviz.errors import ArgumentError, AugvizError
 from augviz.model import DTYPES, Draw, DrawnLeaf, Header
-from augviz.ui import desk, save_tab, viewer, widgets
+from augviz.ui import advised, desk, save_tab, viewer, widgets
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene, Shown
 from augviz.units import seconds_text
@@ -26,12 +26,15 @@ COMPOSE, DATASET, DRAW, JSON = "Pipeline", "Dataset module", "This draw", "JSON"
 
 def show(scene: Scene, shown: Shown) -> None:
     """The tabs; the body of a closed one is not run."""
-    drawn, values, code, save = st.tabs(
-        ["Drawn values", "Values and histogram", "Code", "Save"], key="explore.details", on_change="rerun"
+    drawn, advice, values, code, save = st.tabs(
+        ["Drawn values", "Advice", "Values and histogram", "Code", "Save"], key="explore.details", on_change="rerun"
     )
     if drawn.open:
         with drawn:
             _drawn_values(scene, shown)
+    if advice.open:
+        with advice:
+            advised.show(scene, shown)
     if values.open:
         with values:
             _values(shown)
@@ -51,7 +54,7 @@ def show(scene: Scene, shown: Shown) -> None:
 def _drawn_values(scene: Scene, shown: Shown) -> None:
     draw = shown.draw
     if shown.failed is not None:
-        said = str(shown.failed)
+        said = viewer.reason_of(scene, shown) or str(shown.failed)
         st.markdown(f":red[:material/error:] {escaped('S' + said[1:] if said.startswith('step ') else said)}")
     if draw is not None and draw.leaves:
         with st.container(key="explore.drawn"):
@@ -140,9 +143,9 @@ def _values(shown: Shown) -> None:
     st.markdown(f":small[{clipped_text(report, draw)}]")
     before, after = st.columns(2)
     with before:
-        _chart("Before", report["histogram"]["before"], draw.source)
+        chart("Before", report["histogram"]["before"], draw.source.format, "explore.histogram.Before")
     with after:
-        _chart("After", report["histogram"]["after"], draw.result)
+        chart("After", report["histogram"]["after"], draw.result.format, "explore.histogram.After")
     rows = [step_row(step) for step in report["steps"]]
     if rows:
         st.table(rows, hide_index=True, border="horizontal", alt="Time and values of each step at preview scale")
@@ -181,7 +184,13 @@ def step_row(step: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _chart(title: str, histogram: Mapping[str, Any], header: Header) -> None:
+def chart(title: str, histogram: Mapping[str, Any], pixel_format: str, key: str) -> None:
+    """A histogram of `report.histogram`, a line for each band.
+
+    Args:
+        pixel_format: libvips' name of the values' format.
+        key: of the chart.
+    """
     counts = histogram["counts"]
     if not counts:
         st.caption(f"{title}: no finite values.")
@@ -196,7 +205,7 @@ def _chart(title: str, histogram: Mapping[str, Any], header: Header) -> None:
             x=positions, y=values, mode="lines", name=f"band {band + 1}", line={"width": 1.5, "color": colour}
         )
     figure.update_layout(
-        title={"text": f"{title}, {DTYPES.get(header.format, header.format)}", "font": {"size": 14}},
+        title={"text": f"{title}, {DTYPES.get(pixel_format, pixel_format)}", "font": {"size": 14}},
         height=190,
         margin={"l": 8, "r": 8, "t": 34, "b": 8},
         showlegend=len(counts) > 1,
@@ -205,7 +214,7 @@ def _chart(title: str, histogram: Mapping[str, Any], header: Header) -> None:
         yaxis_title="pixels",
     )
     text = f"Histogram {title.lower()}: {len(counts)} bands, values from {_value(low)} to {_value(high)}"
-    st.plotly_chart(figure, key=f"explore.histogram.{title}", config={"displayModeBar": False}, alt=text)
+    st.plotly_chart(figure, key=key, config={"displayModeBar": False}, alt=text)
 
 
 # Code
@@ -238,9 +247,9 @@ def code_of(kind: str, scene: Scene, shown: Shown) -> tuple[str, str]:
     """Name and text of the file that a form is taken away as. Raises AugvizError where there is no such text."""
     pipeline = edits.complete(scene.state.pipeline)
     if kind == COMPOSE:
-        return "transform.py", export.compose(pipeline)
+        return "transform.py", export.compose(pipeline, advised.remarks_on(scene, shown))
     if kind == DATASET:
-        return "dataset.py", export.dataset(pipeline, scene.facts)
+        return "dataset.py", export.dataset(pipeline, scene.facts, advised.remarks_on(scene, shown))
     if kind == JSON:
         return "pipeline.json", saved.dumps(pipeline) + "\n"
     if shown.failed is not None or shown.draw is None:

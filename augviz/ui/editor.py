@@ -8,7 +8,7 @@ import streamlit as st
 
 from augviz import catalog, edits, presets
 from augviz.model import Draw, Group, ImageFacts, Item, Pipeline, Step
-from augviz.ui import controls, findings, held, import_dialog, picker, state
+from augviz.ui import advised, controls, held, import_dialog, picker, state
 from augviz.ui.state import Scene
 
 MAX_DEPTH = 2
@@ -31,8 +31,9 @@ def show(scene: Scene, draw: Draw | None) -> None:
     with st.container(key="explore.editor", height=420, border=False, gap="xsmall", autoscroll=False):
         if not scene.state.pipeline.steps:
             st.caption("No steps: the result is the image itself. Add a step, or choose a preset.")
+        found = advised.by_item(scene.state.pipeline, scene.facts, draw)
         for item in scene.state.pipeline.steps:
-            _card(item, scene, draw, depth=0)
+            _card(item, scene, draw, found, depth=0)
         picker.button(scene, None)
 
 
@@ -95,17 +96,16 @@ def take_preset(pipeline: Pipeline) -> None:
 # One card
 
 
-def _card(item: Item, scene: Scene, draw: Draw | None, depth: int) -> None:
+def _card(item: Item, scene: Scene, draw: Draw | None, found: advised.ByItem, depth: int) -> None:
     with st.container(border=True, gap=None, key=f"explore.card.{item.id}"):
         _card_head(item, scene, depth)
         if scene.state.opened == item.id:
             controls.show(item.id, scene.facts, draw)
         else:
             st.caption(controls.summary(item))
-            for finding in findings.of(item, scene.state.pipeline, scene.facts, draw):
-                controls.finding_line(finding, item.id)
+            advised.worst(found.get(item.id, ()))
         if isinstance(item, Group):
-            _members(item, scene, draw, depth)
+            _members(item, scene, draw, found, depth)
 
 
 def _card_head(item: Item, scene: Scene, depth: int) -> None:
@@ -196,13 +196,13 @@ def _open(item_id: str) -> None:
     state.change(opened=None if state.get().opened == item_id else item_id)
 
 
-def _members(group: Group, scene: Scene, draw: Draw | None, depth: int) -> None:
+def _members(group: Group, scene: Scene, draw: Draw | None, found: advised.ByItem, depth: int) -> None:
     """The cards of a group's members; below the last level that the editor shows, their names in one line."""
     if depth >= MAX_DEPTH:
         st.caption(", ".join(m.group if isinstance(m, Group) else m.transform for m in group.steps) or "No steps")
         return
     for member in group.steps:
-        _card(member, scene, draw, depth + 1)
+        _card(member, scene, draw, found, depth + 1)
     most = catalog.group(group.group).max_steps
     if most is None or len(group.steps) < most:
         picker.button(scene, group.id, with_groups=depth + 1 < MAX_DEPTH)

@@ -31,6 +31,14 @@ def show(scene: Scene) -> None:
             _header(scene, scene.facts)
         if st.button("Change", key="explore.change_image", help="Choose another image"):
             image_dialog.open_dialog()
+    if not scene.facts:
+        st.button(
+            "Back to the sample",
+            key="explore.to_sample",
+            icon=":material/undo:",
+            on_click=state.later,
+            args=(image_dialog.choose_sample,),
+        )
     if scene.facts and scene.state.source.kind == "imagenette":
         with st.container(horizontal=True, gap="xsmall", key="explore.imagenette.card"):
             imagenette_tab.neighbours(scene.state.source, image_dialog.choose_button, "explore.imagenette.card")

@@ -64,6 +64,11 @@ def choose(source: SourceRef) -> None:
         state.change(source=source, bands=None)
 
 
+def choose_sample() -> None:
+    """Look at what a visitor finds first: the way back from an image that cannot be looked at."""
+    choose(SourceRef("sample", state.FIRST_SAMPLE))
+
+
 def choose_button(label: str, source: SourceRef, key: str, **options: Any) -> None:
     """A button that looks at `source`; an image that cannot be opened keeps the dialog open, with the reason."""
     if st.button(label, key=key, on_click=_try, args=(source,), **options):

@@ -13,7 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from augviz import __version__
-from augviz.ui import address, upload_tab
+from augviz.ui import address, memory_address, upload_tab
 
 SIDEBAR_PX = 200
 # A file, since Streamlit 1.67 lets the browser fetch a Material symbol for the tab from a foreign host.
@@ -25,6 +25,8 @@ st.set_page_config(page_title="augviz", page_icon=ICON, layout="wide", initial_s
 page = st.navigation(
     [
         st.Page(PAGES / "explore.py", title="Explore", icon=":material/photo_library:", default=True),
+        st.Page(PAGES / "inspect.py", title="Inspect", icon=":material/zoom_in:"),
+        st.Page(PAGES / "memory.py", title="Memory", icon=":material/memory:"),
         st.Page(PAGES / "transforms.py", title="Transforms", icon=":material/menu_book:"),
     ]
 )
@@ -36,4 +38,6 @@ with st.sidebar:
 upload_tab.renew()
 if page.title != "Explore":
     address.leave()
+if page.title != "Memory":
+    memory_address.leave()
 page.run()

@@ -437,6 +437,12 @@ class Viewer {
     const words = el('div', 'words', el('strong', '', refused.transform ? `${refused.transform} failed` : 'No picture'),
       data.reason ? el('p', '', data.reason) : null, el('p', data.reason ? 'aside' : '', said.replace(/^step /, 'Step ')));
     words.setAttribute('role', 'alert');
+    if (refused.class === 'ImageError') {
+      const back = el('button', '', 'Back to the sample');
+      back.type = 'button';
+      back.onclick = () => this.tell('left', true);
+      words.append(back);
+    }
     this.panel = el('div', 'failure', words);
     this.place.append(this.panel);
     this.place.classList.add('failed');

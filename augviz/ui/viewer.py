@@ -9,9 +9,10 @@ from typing import Any
 import streamlit as st
 
 from augviz import catalog, edits
+from augviz.advice import Case
 from augviz.errors import StepError
 from augviz.model import BYTES_PER_VALUE, DTYPES, Draw, DrawnLeaf, Header, Pipeline, Step
-from augviz.ui import desk, findings, widgets
+from augviz.ui import desk, image_dialog, refresh, widgets
 from augviz.ui.state import Scene, Shown
 from augviz.units import bytes_text, seconds_text, size_text
 
@@ -42,8 +43,20 @@ def show(
         on_mode: the shortcut of the curtain was pressed.
     """
     _component(
-        key=KEY, data=data_of(scene, shown), on_picked_change=on_pick, on_opened_change=on_open, on_mode_change=on_mode
+        key=KEY,
+        data=data_of(scene, shown),
+        on_picked_change=on_pick,
+        on_opened_change=on_open,
+        on_mode_change=on_mode,
+        on_left_change=_left,
     )
+
+
+def _left() -> None:
+    """The image, whose pixels cannot be read, was left for the sample."""
+    if st.session_state[KEY].get("left"):
+        image_dialog.choose_sample()
+        refresh.whole_page()
 
 
 def data_of(scene: Scene, shown: Shown) -> dict[str, Any]:
@@ -85,7 +98,7 @@ def reason_of(scene: Scene, shown: Shown) -> str:
     step = edits.find(pipeline, shown.failed.step_id)
     if not isinstance(step, Step):
         return ""
-    found = catalog.problems(step, findings.facts_before(step, pipeline, scene.facts, shown.draw))
+    found = catalog.problems(step, Case(pipeline, scene.facts, shown.draw).seen(step))
     return found[0].message if found else ""
 
 

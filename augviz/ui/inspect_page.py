@@ -1,0 +1,164 @@
+"""The page Inspect: the result of Explore's pipeline as a map of tiles, with the values behind a pixel and a window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from augviz import web
+from augviz.errors import AugvizError
+from augviz.model import DTYPES, Pipeline
+from augviz.tile_routes import inspect_question, window_question
+from augviz.ui import desk, details, scene, state, widgets
+from augviz.ui.page import boundary, escaped
+from augviz.ui.state import Scene, Shown
+
+KEY = "inspect.viewer"
+WINDOW = "inspect.window"
+
+_HERE = Path(__file__).parent
+_component = st.components.v2.component(
+    "augviz_inspector",
+    html=(_HERE / "inspector.html").read_text(encoding="utf-8"),
+    css=(_HERE / "inspector.css").read_text(encoding="utf-8"),
+    js=(_HERE / "inspector.js").read_text(encoding="utf-8"),
+)
+
+
+# The viewer wants the window's width; a number that is cleared comes back, so that the room is for digits.
+STYLE = """
+<style>
+[data-testid="stMainBlockContainer"] { padding-left: 1.25rem; padding-right: 1.25rem; padding-top: 3rem; max-width: none; }
+.st-key-inspect-toolbar [data-testid="stNumberInputClearButton"] { display: none; }
+</style>
+"""
+
+
+def show() -> None:
+    """The whole page."""
+    st.html(STYLE)
+    _page()
+
+
+@st.fragment
+@boundary()
+def _page() -> None:
+    now, trouble = scene.current()
+    if trouble is not None:
+        raise trouble
+    shown = scene.shown(now)
+    _toolbar(now)
+    _component(key=KEY, data=data_of(now, shown), on_window_change=_window_asked, height="content")
+    _window(shown)
+    with st.container(key="inspect.key"):
+        st.caption(f"Recipe {shown.key}")
+
+
+def _toolbar(seen: Scene) -> None:
+    """Which image, which steps, and the draw."""
+    now = seen.state
+    steps = [leaf.transform for leaf in now.pipeline.leaves() if leaf.enabled]
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="inspect.toolbar"):
+        st.markdown(f"**{escaped(seen.name)}** :gray[after] {escaped(', '.join(steps) or 'no step')}", width="stretch")
+        st.caption("Seed", width="content")
+        st.session_state["inspect.seed"] = now.shown_seed
+        st.number_input(
+            "Seed",
+            0,
+            2**31 - 1,
+            value=None,
+            step=1,
+            key="inspect.seed",
+            on_change=_set_seed,
+            label_visibility="collapsed",
+            width=112,
+        )
+        st.button("New draw", icon=":material/casino:", key="inspect.new_draw", on_click=state.later, args=(_new_draw,))
+        st.page_link(
+            Path(__file__).resolve().parents[2] / "pages" / "explore.py",
+            label="Change the pipeline",
+            icon=":material/tune:",
+        )
+
+
+def _set_seed() -> None:
+    seed = st.session_state["inspect.seed"]
+    if seed is not None:
+        state.change(seed=int(seed), picked=0)
+
+
+def _new_draw() -> None:
+    state.change(seed=state.get().shown_seed + 1, picked=0)
+
+
+def data_of(seen: Scene, shown: Shown) -> dict[str, Any]:
+    """What the viewer has to know. Where there is no result, `trouble` says why and there is no key."""
+    now = seen.state
+    image = desk.key_of(now.source, Pipeline((), now.pipeline.input), 0)
+    known: dict[str, Any] = {
+        "key": "",
+        "trouble": "",
+        "image": image,
+        "source_key": image,
+        "name": seen.name,
+        "base": desk.base_address(),
+        "session": desk.session_id(),
+        "bands": ",".join(map(str, now.bands or ())),
+    }
+    if shown.failed is not None or shown.draw is None:
+        return {**known, "trouble": str(shown.failed or "There is no result.")}
+    try:
+        told = web.get_answers().call(inspect_question(shown.key, shown.recipe)).value
+    except AugvizError as error:
+        return {**known, "trouble": str(error)}
+    return {**told, **known, "key": shown.key}
+
+
+# A window
+
+
+def _window_asked() -> None:
+    asked = st.session_state[KEY].get("window")
+    if asked:
+        st.session_state[WINDOW] = dict(asked)
+
+
+def _window(shown: Shown) -> None:
+    """Figures of the window that was asked for last, as long as it belongs to what is shown."""
+    asked = st.session_state.get(WINDOW)
+    if not asked or asked.get("key") != shown.key:
+        return
+    x, y, width, height = (int(asked[name]) for name in ("x", "y", "width", "height"))
+    with st.container(border=True, key="inspect.window"):
+        with st.spinner("Making the window at full size"):
+            try:
+                found = web.get_answers().call(window_question(shown.key, shown.recipe, x, y, width, height)).value
+            except AugvizError as error:
+                st.error(str(error), icon=":material/error:")
+                return
+        parts = st.columns(2)
+        with parts[0]:
+            if found["before"] is None:
+                st.caption("The window holds no pixel of the original, only what steps have filled in.")
+            else:
+                _figures("Original", found["before"])
+        with parts[1]:
+            _figures("Result", found["after"])
+
+
+def _figures(title: str, figures: Mapping[str, Any]) -> None:
+    dtype = DTYPES.get(figures["format"], figures["format"])
+    st.markdown(
+        f"**{title}**, {dtype}, {figures['width']} × {figures['height']} pixels from {figures['x']}, {figures['y']}"
+    )
+    st.dataframe([band_row(number, band) for number, band in enumerate(figures["bands"], start=1)], hide_index=True)
+    details.chart(title, figures["histogram"], figures["format"], f"inspect.histogram.{title}")
+
+
+def band_row(number: int, band: Mapping[str, Any]) -> dict[str, Any]:
+    """One row of the table: a band's lowest, highest, mean and standard deviation in the data's own units."""
+    names = {"low": "Lowest", "high": "Highest", "mean": "Mean", "deviation": "Standard deviation"}
+    return {"Band": number, **{title: widgets.number_text(band[name]) for name, title in names.items()}}

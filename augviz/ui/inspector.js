@@ -1,0 +1,405 @@
+// The viewer of Inspect: Leaflet shows tiles that our own route makes of the original through the pipeline. Zoom 0 is
+// full size; below it a tile shows 2**-zoom pixels as one, above it pixels are enlarged as squares. A position is kept when
+// the pipeline changes, and when another page was looked at in between.
+
+const TILE = 256;
+const HIGHEST_ZOOM = 5;
+const MODES = ['Result', 'Original', 'Curtain', 'Side by side'];
+const inspectors = new WeakMap();
+const kept = new Map(); // image -> where its viewer stood: another page unmounts the component
+
+export default function (component) {
+  const root = component.parentElement;
+  if (!inspectors.has(root)) inspectors.set(root, new Inspector(root));
+  const inspector = inspectors.get(root);
+  inspector.update(component);
+  return () => { inspector.close(); inspectors.delete(root); };
+}
+
+let leaflet = null;
+function loaded(address) {
+  leaflet ??= new Promise((resolve, reject) => {
+    const script = document.createElement('script');
+    script.src = address;
+    script.onload = () => resolve(window.L.noConflict());
+    script.onerror = () => { leaflet = null; reject(new Error('The viewer could not be loaded; reload the page.')); };
+    document.head.append(script);
+  });
+  return leaflet;
+}
+
+function el(name, classes, ...children) {
+  const node = document.createElement(name);
+  if (classes) node.className = classes;
+  node.append(...children);
+  return node;
+}
+
+function number(value) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return 'none';
+  return (Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)))).replace('-', '−');
+}
+
+class Inspector {
+  constructor(root) {
+    this.root = root;
+    this.section = root.querySelector('.inspector');
+    this.stage = root.querySelector('.stage');
+    this.mode = 'Result';
+    this.curtain = 0.5;
+    this.asking = null;
+    this.layers = {}; // 'after', 'before', 'twin' -> the layer that is shown
+    const modes = this.section.querySelector('.modes');
+    for (const mode of MODES) {
+      const button = el('button', '', mode);
+      button.type = 'button';
+      button.onclick = () => this.look(mode);
+      modes.append(button);
+    }
+    for (const button of this.section.querySelectorAll('[data-act]')) button.onclick = () => this.act(button.dataset.act);
+    this.section.querySelector('.goto').onsubmit = event => { event.preventDefault(); this.jump(event.target); };
+    this.section.onkeydown = event => this.key(event);
+    this.slide(this.section.querySelector('.slider'));
+    this.section.querySelector('.overview').onclick = event => this.overviewClicked(event);
+  }
+
+  async update(component) {
+    this.tell = component.setTriggerValue;
+    const data = component.data, older = this.data;
+    this.data = data;
+    this.section.dataset.key = data.key;
+    this.say(data.trouble || '');
+    this.notes();
+    if (!data.key) return;
+    try {
+      this.L ??= await loaded(`${data.base}leaflet/leaflet.js`);
+    } catch (error) { this.say(error.message); return; }
+    if (this.data !== data) return; // a newer one has come meanwhile
+    if (!this.map) this.build();
+    if (older && older.image !== data.image) this.place(null);
+    this.show();
+    if (!older || older.key !== data.key) this.clearProbe();
+  }
+
+  // The maps, once.
+  build() {
+    const L = this.L;
+    const style = el('link');
+    style.rel = 'stylesheet';
+    style.href = `${this.data.base}leaflet/leaflet.css`;
+    this.section.prepend(style);
+    const options = {
+      crs: L.CRS.Simple, attributionControl: false, zoomControl: false, zoomAnimation: false, fadeAnimation: false,
+      inertia: false, maxZoom: HIGHEST_ZOOM, wheelPxPerZoomLevel: 120, keyboard: true,
+    };
+    this.map = L.map(this.section.querySelector('.main'), options);
+    this.twin = L.map(this.section.querySelector('.twin'), { ...options, keyboard: false });
+    for (const [map, name] of [[this.map, 'after'], [this.map, 'before'], [this.twin, 'twin']]) {
+      map.createPane(name).style.zIndex = name === 'before' ? 250 : 200;
+    }
+    this.map.on('move zoom viewreset resize', () => this.moved());
+    this.twin.on('move', () => this.follow(this.twin, this.map));
+    this.map.on('mousemove', event => this.pointed(event.latlng));
+    this.map.on('mouseout', () => { this.section.querySelector('.position').hidden = true; });
+    this.map.on('click', event => this.probe(event.latlng));
+    this.resizer = new ResizeObserver(() => { this.map.invalidateSize({ pan: false }); this.twin.invalidateSize({ pan: false }); this.moved(); });
+    this.resizer.observe(this.stage);
+    this.place(kept.get(this.data.image) || null);
+  }
+
+  // Where to look: a place that was kept, or the whole result.
+  place(where) {
+    const lowest = -this.data.levels;
+    for (const map of [this.map, this.twin]) map.setMinZoom(lowest - 2);
+    if (where) this.map.setView(where.center, where.zoom, { animate: false });
+    else this.fit();
+  }
+
+  fit() {
+    const { width, height } = this.data, size = this.map.getSize();
+    const zoom = Math.min(0, Math.floor(Math.log2(Math.min(size.x / width, size.y / height))));
+    this.map.setView([-height / 2, width / 2], zoom, { animate: false });
+  }
+
+  show() {
+    const data = this.data;
+    this.layer('after', this.map, data.key, data, { x: 0, y: 0 });
+    this.layer('before', this.map, data.source_key, data.source, this.shift());
+    this.layer('twin', this.twin, data.source_key, data.source, this.shift());
+    const image = this.section.querySelector('.overview img');
+    const address = `${data.base}picture/${data.key}/quick.jpg?side=256&session=${data.session}&topic=overview${data.bands ? `&bands=${data.bands}` : ''}`;
+    if (image.dataset.key !== address) { image.dataset.key = address; image.src = address; image.onload = () => this.moved(); }
+    image.alt = `${data.name}, the whole result`;
+    this.look(this.mode);
+  }
+
+  // The original lies with its middle on the result's: a turned result has grown around it.
+  shift() {
+    const { width, height, source } = this.data;
+    return { x: Math.round((width - source.width) / 2), y: Math.round((height - source.height) / 2) };
+  }
+
+  // A new layer is laid under the old one, which goes when the new one is complete: a change shows no hole.
+  layer(name, map, key, size, shift) {
+    const old = this.layers[name], address = this.address(key);
+    if (old && old.address === address && old.shiftX === shift.x && old.shiftY === shift.y) return;
+    const L = this.L;
+    const Tiles = L.TileLayer.extend({
+      getTileUrl: at => `${address.replace('{level}', -at.z).replace('{column}', at.x).replace('{row}', at.y)}`,
+      // In a shifted layer other tiles are in sight.
+      _getTiledPixelBounds(center) {
+        const seen = L.TileLayer.prototype._getTiledPixelBounds.call(this, center), s = 2 ** this._tileZoom;
+        const by = L.point(shift.x * s, shift.y * s);
+        return L.bounds(seen.min.subtract(by), seen.max.subtract(by));
+      },
+    });
+    const made = new Tiles('', {
+      tileSize: TILE, minNativeZoom: -size.levels, maxNativeZoom: 0, minZoom: -size.levels - 2, maxZoom: HIGHEST_ZOOM, pane: name,
+      bounds: [[-size.height, 0], [0, size.width]], noWrap: true, keepBuffer: 1, updateWhenZooming: false, updateInterval: 80,
+    });
+    Object.assign(made, { address, shiftX: shift.x, shiftY: shift.y });
+    made.on('tileload', event => fitted(event.tile, event.coords, map.getZoom()));
+    made.on('tileerror', event => this.refused(event.tile));
+    made.on('loading', () => this.busy());
+    made.on('load', () => { if (made.old) { made.old.remove(); made.old = null; } this.busy(); });
+    if (old && old.old) { old.old.remove(); old.old = null; }
+    made.old = old && map.hasLayer(old) ? old : null;
+    this.layers[name] = made;
+  }
+
+  address(key) {
+    const { base, session, bands } = this.data;
+    return `${base}tile/${key}/{level}/{column}/{row}?session=${session}${bands ? `&bands=${bands}` : ''}`;
+  }
+
+  look(mode) {
+    this.mode = mode;
+    for (const button of this.section.querySelectorAll('.modes button')) button.setAttribute('aria-pressed', String(button.textContent === mode));
+    this.section.querySelector('.twin').hidden = mode !== 'Side by side';
+    this.section.querySelector('.slider').hidden = mode !== 'Curtain';
+    this.want('after', this.map, mode !== 'Original');
+    this.want('before', this.map, mode === 'Original' || mode === 'Curtain');
+    this.want('twin', this.twin, mode === 'Side by side');
+    // What was in the middle stays there.
+    this.map.invalidateSize({ animate: false });
+    this.twin.invalidateSize({ animate: false });
+    this.moved();
+  }
+
+  want(name, map, wanted) {
+    const layer = this.layers[name];
+    if (!layer) return;
+    if (wanted && !map.hasLayer(layer)) { if (!map._loaded) map.setView(this.map.getCenter(), this.map.getZoom(), { animate: false }); layer.addTo(map); }
+    if (wanted) return;
+    layer.remove();
+    if (layer.old) { layer.old.remove(); layer.old = null; }
+  }
+
+  moved() {
+    if (!this.map || !this.map._loaded) return;
+    const zoom = this.map.getZoom(), size = this.map.getSize(), s = 2 ** zoom, shift = this.shift();
+    kept.set(this.data.image, { center: this.map.getCenter(), zoom });
+    this.follow(this.map, this.twin);
+    const percent = s * 100;
+    this.section.querySelector('.zoom').textContent = `${percent >= 1 ? number(Number(percent.toPrecision(3))) : number(Number(percent.toPrecision(2)))} %`;
+    for (const node of this.section.querySelectorAll('.map')) node.classList.toggle('beyond', zoom > 0);
+    for (const [map, name] of [[this.map, 'before'], [this.twin, 'twin']]) {
+      Object.assign(map.getPane(name).style, { marginLeft: `${shift.x * s}px`, marginTop: `${shift.y * s}px` });
+    }
+    this.clip(size);
+    this.outline();
+    this.scaleBar(s);
+    this.section.dataset.zoom = String(zoom);
+    const center = this.map.getCenter();
+    this.section.dataset.center = `${Math.round(center.lng)},${Math.round(-center.lat)}`;
+  }
+
+  follow(from, to) {
+    if (this.following || this.mode !== 'Side by side') return;
+    this.following = true;
+    to.setView(from.getCenter(), from.getZoom(), { animate: false });
+    this.following = false;
+  }
+
+  // The curtain: the original left of the line.
+  clip(size) {
+    const pane = this.map.getPane('before'), slider = this.section.querySelector('.slider');
+    slider.style.left = `${this.curtain * 100}%`;
+    slider.setAttribute('aria-valuenow', String(Math.round(this.curtain * 100)));
+    if (this.mode !== 'Curtain') { pane.style.clip = ''; return; }
+    const s = 2 ** this.map.getZoom(), shift = this.shift();
+    const min = this.map.containerPointToLayerPoint([0, 0]), max = this.map.containerPointToLayerPoint([size.x * this.curtain, size.y]);
+    const by = { x: shift.x * s, y: shift.y * s };
+    pane.style.clip = `rect(${min.y - by.y}px, ${max.x - by.x}px, ${max.y - by.y}px, ${min.x - by.x}px)`;
+  }
+
+  slide(slider) {
+    const put = share => { this.curtain = Math.min(1, Math.max(0, share)); this.moved(); };
+    slider.onpointerdown = event => { slider.setPointerCapture(event.pointerId); event.preventDefault(); slider.focus(); };
+    slider.onpointermove = event => {
+      if (!slider.hasPointerCapture(event.pointerId)) return;
+      const box = this.stage.getBoundingClientRect();
+      put((event.clientX - box.left) / box.width);
+    };
+    slider.onkeydown = event => {
+      const by = { ArrowLeft: -0.02, ArrowRight: 0.02 }[event.key];
+      if (by) { put(this.curtain + by); event.stopPropagation(); event.preventDefault(); }
+    };
+  }
+
+  visible() {
+    const { width, height } = this.data, bounds = this.map.getBounds();
+    const left = Math.max(0, Math.floor(bounds.getWest())), top = Math.max(0, Math.floor(-bounds.getNorth()));
+    const right = Math.min(width, Math.ceil(bounds.getEast())), bottom = Math.min(height, Math.ceil(-bounds.getSouth()));
+    return { x: left, y: top, width: right - left, height: bottom - top };
+  }
+
+  outline() {
+    const image = this.section.querySelector('.overview img'), box = this.section.querySelector('.overview i');
+    const { x, y, width, height } = this.visible(), sx = image.clientWidth / this.data.width, sy = image.clientHeight / this.data.height;
+    box.hidden = width <= 0 || height <= 0;
+    Object.assign(box.style, { left: `${x * sx}px`, top: `${y * sy}px`, width: `${Math.max(0, width) * sx}px`, height: `${Math.max(0, height) * sy}px` });
+  }
+
+  overviewClicked(event) {
+    const image = this.section.querySelector('.overview img').getBoundingClientRect();
+    const x = (event.clientX - image.left) / image.width * this.data.width, y = (event.clientY - image.top) / image.height * this.data.height;
+    this.map.panTo([-y, x], { animate: false });
+  }
+
+  scaleBar(s) {
+    const bar = this.section.querySelector('.scale');
+    bar.hidden = !this.data.mpp;
+    if (!this.data.mpp) return;
+    const perScreen = this.data.mpp / s; // microns for each pixel of the screen
+    const most = 140 * perScreen, tens = 10 ** Math.floor(Math.log10(most));
+    const length = [5, 2, 1].map(n => n * tens).find(n => n <= most);
+    bar.querySelector('i').style.width = `${length / perScreen}px`;
+    bar.querySelector('span').textContent = length >= 1000 ? `${number(length / 1000)} mm` : `${number(Number(length.toPrecision(3)))} µm`;
+  }
+
+  pointed(at) {
+    const x = Math.floor(at.lng), y = Math.floor(-at.lat), { width, height } = this.data;
+    const inside = x >= 0 && y >= 0 && x < width && y < height;
+    const place = this.section.querySelector('.position');
+    place.hidden = !inside;
+    place.textContent = `x ${x}, y ${y}`;
+  }
+
+  act(name) {
+    if (!this.map) return;
+    if (name === 'in') this.map.zoomIn(1, { animate: false });
+    if (name === 'out') this.map.zoomOut(1, { animate: false });
+    if (name === 'one') this.map.setZoom(0, { animate: false });
+    if (name === 'fit') this.fit();
+    if (name === 'window') this.tell('window', { ...this.visible(), key: this.data.key, at: Date.now() });
+    if (name === 'full') { if (document.fullscreenElement) document.exitFullscreen(); else this.section.requestFullscreen(); }
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === 'INPUT') return;
+    const act = { 1: 'one', 0: 'fit', f: 'full', w: 'window' }[event.key];
+    if (act) this.act(act);
+    else if (event.key === 'o') this.look(this.mode === 'Original' ? 'Result' : 'Original');
+    else if (event.key === 'c') this.look(this.mode === 'Curtain' ? 'Result' : 'Curtain');
+    else return;
+    event.preventDefault();
+  }
+
+  jump(form) {
+    const { width, height } = this.data, at = {};
+    for (const [name, limit] of [['x', width], ['y', height]]) {
+      const field = form.elements[name], value = Number(field.value);
+      const good = field.value.trim() !== '' && Number.isFinite(value) && value >= 0 && value < limit;
+      field.setAttribute('aria-invalid', String(!good));
+      field.title = good ? '' : `From 0 to ${limit - 1}`;
+      if (!good) { field.focus(); return; }
+      at[name] = value;
+    }
+    this.map.setView([-at.y - 0.5, at.x + 0.5], Math.max(0, this.map.getZoom()), { animate: false });
+  }
+
+  async probe(latlng) {
+    const x = Math.floor(latlng.lng), y = Math.floor(-latlng.lat), { base, key, session, width, height } = this.data;
+    if (x < 0 || y < 0 || x >= width || y >= height) return;
+    this.mark(x, y);
+    if (this.asking) this.asking.abort();
+    const asking = this.asking = new AbortController();
+    const place = this.section.querySelector('.probe');
+    place.setAttribute('aria-busy', 'true');
+    try {
+      const answer = await fetch(`${base}probe/${key}.json?x=${x}&y=${y}&session=${session}&topic=probe`, { signal: asking.signal });
+      const found = await answer.json();
+      if (!answer.ok) { if (answer.status !== 409) place.replaceChildren(el('div', 'notes', found.error)); return; }
+      place.replaceChildren(this.table(x, y, found.steps));
+    } catch (error) {
+      if (error.name !== 'AbortError') place.replaceChildren(el('div', 'notes', 'The values could not be asked for; the server may be gone.'));
+    } finally { if (this.asking === asking) place.removeAttribute('aria-busy'); }
+  }
+
+  table(x, y, steps) {
+    const row = (tag, ...cells) => el('tr', '', ...cells.map(text => el(tag, '', text)));
+    const lines = steps.map(step => row('td',
+      step.position ? `${step.position} ${step.transform}` : step.transform,
+      step.x === null ? 'outside' : `${step.x}, ${step.y}`,
+      step.values === null ? 'filled by a later step' : step.values.map(number).join(', '),
+      step.format));
+    return el('table', '', el('thead', '', row('th', `Result pixel ${x}, ${y}`, 'there at x, y', 'values of the bands', 'type')), el('tbody', '', ...lines));
+  }
+
+  mark(x, y) {
+    if (this.marked) this.marked.remove();
+    this.marked = this.L.circleMarker([-y - 0.5, x + 0.5], { radius: 6, weight: 2, color: '#e5484d', fill: false, interactive: false }).addTo(this.map);
+  }
+
+  clearProbe() {
+    if (this.marked) { this.marked.remove(); this.marked = null; }
+    this.section.querySelector('.probe').replaceChildren(el('span', 'hint', 'Click a point for its values before and after each step.'));
+  }
+
+  notes() {
+    const place = this.section.querySelector('.notes');
+    place.replaceChildren(...(this.data.notes || []).map(text => el('div', '', text)));
+  }
+
+  busy() {
+    const loading = Object.entries(this.layers).some(([name, layer]) => (name === 'twin' ? this.twin : this.map).hasLayer(layer) && layer.isLoading());
+    this.section.setAttribute('aria-busy', String(loading));
+    this.section.dataset.shownKey = loading ? '' : this.data.key;
+  }
+
+  // An image element cannot say why it failed: the same address asked as JSON can.
+  async refused(tile) {
+    const address = tile.dataset.address || tile.src;
+    if (!address || address.startsWith('data:') || this.explaining) return;
+    this.explaining = true;
+    try {
+      const answer = await fetch(address, { headers: { accept: 'application/json' } });
+      if (!answer.ok && answer.status !== 409) {
+        const { error } = await answer.json();
+        this.section.querySelector('.notes').replaceChildren(el('div', '', error));
+      }
+    } catch { /* the connection is gone, which the page itself says */ } finally { this.explaining = false; }
+  }
+
+  say(text) {
+    const words = this.section.querySelector('.words');
+    words.hidden = !text;
+    words.textContent = text;
+  }
+
+  close() {
+    if (this.asking) this.asking.abort();
+    if (this.resizer) this.resizer.disconnect();
+    if (this.map) this.map.remove();
+    if (this.twin) this.twin.remove();
+    this.map = this.twin = null;
+  }
+}
+
+// Tiles at the right and at the bottom are smaller: Leaflet would stretch them.
+function fitted(tile, coords, zoom) {
+  const scale = 2 ** (zoom - coords.z);
+  tile.style.width = `${tile.naturalWidth * scale}px`;
+  tile.style.height = `${tile.naturalHeight * scale}px`;
+}
