@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import streamlit as st
 
-from augviz import calibration, edits
+from augviz import edits
 from augviz.advice import Case, Failure, Finding, Severity, advise
 from augviz.advice.text import places, remarks
 from augviz.errors import AugvizError, StepError
@@ -38,7 +38,7 @@ def case_of(
     failures: tuple[Failure, ...] = (),
 ) -> Case:
     """What the rules look at: the pipeline as it stands, with what the visitor has said of its use."""
-    stride, costs = st.session_state.get(STRIDE), _costs()
+    stride, costs = st.session_state.get(STRIDE), desk.measured_costs()
     return Case(
         pipeline,
         facts,
@@ -139,20 +139,6 @@ def _take(pipeline: Pipeline) -> None:
     """Take the pipeline in which a finding is mended."""
     state.edit(pipeline)
     refresh.whole_page()
-
-
-@st.cache_data(ttl=10, show_spinner=False)
-def _costs() -> dict[str, dict[str, float]]:
-    """CPU milliseconds per megapixel by format and transform, as measured on this machine; empty if they were not."""
-    found = calibration.load()
-    if found is None:
-        return {}
-    return {
-        pixel_format: {
-            name: cost.cpu_ms for name in found.costs if (cost := found.cost(name, pixel_format)) is not None
-        }
-        for pixel_format in calibration.FORMATS
-    }
 
 
 def _use() -> None:

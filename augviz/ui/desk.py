@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from augviz import copies, imagenette, recipes, saved, sources, web
+from augviz import calibration, copies, imagenette, recipes, saved, sources, web
 from augviz.answers import Question
 from augviz.errors import ImageError
 from augviz.facts import draw_from_json, facts_from_json
@@ -71,6 +71,20 @@ def _ask(question: Question) -> dict[str, Any]:
         read = Path(str(question.args.get("path", "")))
         text = str(error).replace(read.name, copies.original_of(read).name) if read.name else str(error)
         raise ImageError(get_uploads().shown(text)) from error
+
+
+@st.cache_data(ttl=10, show_spinner=False)
+def measured_costs() -> dict[str, dict[str, float]]:
+    """CPU milliseconds per megapixel by format and transform, as measured on this machine; empty if they were not."""
+    found = calibration.load()
+    if found is None:
+        return {}
+    return {
+        pixel_format: {
+            name: cost.cpu_ms for name in found.costs if (cost := found.cost(name, pixel_format)) is not None
+        }
+        for pixel_format in calibration.FORMATS
+    }
 
 
 def base_address() -> str:

@@ -71,7 +71,7 @@ def _offer(scene: Scene, shown: Shown, *, busy: bool) -> None:
             on_click=_make,
             args=(scene.name, shown, form),
         )
-    seconds, unknown = viewer.full_size_seconds(draw)
+    seconds, unknown = viewer.full_size_seconds(draw, desk.measured_costs())
     time = f"\\~{seconds_text(seconds)}{' and more' if unknown else ''} (est.)"
     needed, free = full_size.file_bytes(draw.result, form), get_uploads().free_bytes()
     st.caption(

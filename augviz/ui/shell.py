@@ -25,7 +25,8 @@ st.set_page_config(page_title="augviz", page_icon=ICON, layout="wide", initial_s
 page = st.navigation(
     [
         st.Page(PAGES / "explore.py", title="Explore", icon=":material/photo_library:", default=True),
-        st.Page(PAGES / "inspect.py", title="Inspect", icon=":material/zoom_in:"),
+        # Not inspect.py: that is a module of Python's own.
+        st.Page(PAGES / "inspection.py", title="Inspect", icon=":material/zoom_in:", url_path="inspect"),
         st.Page(PAGES / "memory.py", title="Memory", icon=":material/memory:"),
         st.Page(PAGES / "transforms.py", title="Transforms", icon=":material/menu_book:"),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -158,11 +158,12 @@ def shape_text(header: Header) -> str:
 
 def costs_of(draw: Draw) -> dict[str, str]:
     """The strip's figures that follow from the draw: full-size time and memory (estimates), size of the result."""
-    seconds, unknown = full_size_seconds(draw)
+    measured = desk.measured_costs()
+    seconds, unknown = full_size_seconds(draw, measured)
     hold = held_bytes(draw.result)
+    whose = "as measured on this machine" if measured else "by the catalogue's figures"
     help_text = (
-        "Estimate: CPU time of each applied step by the catalogue's figures, one core; "
-        "without reading the file and writing the result."
+        f"Estimate: CPU time of each applied step {whose}, one core; without reading the file and writing the result."
     )
     if unknown:
         help_text += f" Without {', '.join(unknown)}, whose cost is unknown."
@@ -185,12 +186,17 @@ def result_text(draw: Draw) -> str:
     return f"tensor ({h.bands}, {h.height}, {h.width}) {dtype}" if draw.tensor else shape_text(h)
 
 
-def full_size_seconds(draw: Draw) -> tuple[float, list[str]]:
-    """Estimated seconds to make the full-size result, and the transforms whose cost is unknown."""
+def full_size_seconds(draw: Draw, measured: Mapping[str, Mapping[str, float]]) -> tuple[float, list[str]]:
+    """Estimated seconds to make the full-size result, and the transforms whose cost is unknown.
+
+    Args:
+        measured: CPU milliseconds per megapixel by format and transform; the catalogue's stand in for what is missing.
+    """
     total, unknown = 0.0, []
     for leaf in draw.leaves:
         if leaf.applied:
-            cost = catalog.transform(leaf.transform).cost_ms_per_megapixel
+            known = measured.get("float" if leaf.before.format in ("float", "double") else "uchar", {})
+            cost = known.get(leaf.transform, catalog.transform(leaf.transform).cost_ms_per_megapixel)
             if cost is None:
                 unknown.append(leaf.transform)
             else:
