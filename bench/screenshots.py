@@ -34,10 +34,11 @@ def main() -> None:
         page.locator(".st-key-explore-mode").get_by_text("Steps").click()
         page.wait_for_timeout(500)
         take(page, "steps")
-        page.goto(f"{server.url}/transforms")
-        page.wait_for_selector(STILL)
-        page.wait_for_timeout(3000)
-        page.screenshot(path=IMAGES / "transforms.png")
+        for name in ("memory", "transforms"):
+            page.goto(f"{server.url}/{name}")
+            page.wait_for_selector(STILL)
+            page.wait_for_timeout(3000)
+            page.screenshot(path=IMAGES / f"{name}.png")
         browser.close()
 
 

@@ -16,7 +16,7 @@ from augviz.ui.state import Scene
 
 EDITOR_PX = 344
 
-# The one style sheet outside a component. Streamlit's wide layout leaves 80 px on each side, and containers have fixed
+# A style sheet of the page: Streamlit's wide layout leaves 80 px on each side, and containers have fixed
 # heights only: the workbench fills the window, and its cards and figures scroll inside it, so that the picture never leaves it.
 # In a narrow window the picture comes first, and the cards below it.
 # Rows that do not wrap would get scroll bars for a pixel or two of shadow.
