@@ -34,11 +34,10 @@ def main() -> None:
         page.locator(".st-key-explore-mode").get_by_text("Steps").click()
         page.wait_for_timeout(500)
         take(page, "steps")
-        for name in ("memory", "transforms"):
-            page.goto(f"{server.url}/{name}")
-            page.wait_for_selector(STILL)
-            page.wait_for_timeout(3000)
-            page.screenshot(path=IMAGES / f"{name}.png")
+        page.goto(f"{server.url}/memory")
+        page.wait_for_selector(STILL)
+        page.wait_for_timeout(3000)
+        page.screenshot(path=IMAGES / "memory.png")
         browser.close()
 
 
