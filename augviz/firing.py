@@ -77,9 +77,9 @@ def by_mean(transform: Any) -> bool:
 
 def drawn_values(firing: Firing) -> dict[str, Any]:
     """What a step drew, in JSON types."""
-    values = {name: _plain(value) for name, value in firing.params.items() if name not in _NOT_DRAWN}
+    left_out = _NOT_DRAWN | {"gauss"} if firing.noise else _NOT_DRAWN  # a whole image of noise, told by its seed
+    values = {name: _plain(value) for name, value in firing.params.items() if name not in left_out}
     if firing.noise:
-        values.pop("gauss", None)
         values["noise"] = [{k: n[k] for k in ("sigma", "mean", "seed")} for n in firing.noise]
     if firing.name == "RandomCrop":
         x, y = crop_origin(firing)

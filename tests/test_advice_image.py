@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augviz import catalog, copies, engine, images
-from augviz.advice import access, advise, image
+from augviz.advice import access, advise, arriving, image
 from augviz.advice.case import Case
 from augviz.library import quiet
 from augviz.model import Pipeline, Step
@@ -258,3 +258,11 @@ def test_what_a_fix_gives_works_with_the_installed_library(rule: str, row: Any) 
 
         for seed in range(3):
             assert np.isfinite(applied(hit.fix.pipeline, source, seed).astype(float)).all()
+
+
+def test_a_long_pipeline_of_uncertain_steps_has_few_numbers_of_bands() -> None:
+    """They once doubled at every step."""
+    steps = [Step(f"s{number}", "RandomBrightnessContrast", p=0.5) for number in range(200)]
+    case = Case(Pipeline((*steps, Step("last", "Normalize"))), facts(bands=4))
+
+    assert arriving.bands(case, Step("last", "Normalize")) == (4, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from augviz import catalog, engine, presets, saved
 from augviz.errors import StepError
 from augviz.fidelity import facts_of
 from augviz.library import A, kept_random_state, quiet, seeded_noise
-from augviz.model import Group, Pipeline, Step
+from augviz.model import Group, Header, Pipeline, Step
 from tests.samples import rgb
 
 SEEDS = (0, 1, 2)
@@ -239,3 +240,16 @@ def test_a_disabled_member_is_not_built() -> None:
 
     assert [leaf.applied for leaf in applied.draw.leaves] == [False, True]
     assert np.array_equal(applied.array(), rgb(96, 80).numpy()[::-1])
+
+
+def test_a_draw_of_noise_makes_no_noise() -> None:
+    shape = Header(3000, 3000, 3, "uchar", "srgb")
+    tracemalloc.start()
+    try:
+        leaf = engine.draw(shape, Pipeline((Step("n", "GaussNoise", p=1.0),)), 0).draw.leaves[0]
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert [set(note) for note in leaf.values["noise"]] == [{"sigma", "mean", "seed"}] * len(leaf.values["noise"])
+    assert peak_bytes < 3000 * 3000

@@ -49,8 +49,9 @@ def bands(case: Case, step: Step) -> tuple[int, ...]:
             break
         chance = case.chance(other)
         after = [made_bands(other, count) for count in made]
-        made = after if chance >= 1 else made + after if chance > 0 else made
-    return tuple(dict.fromkeys(made))
+        # Without repeats, or they would double at every step.
+        made = list(dict.fromkeys(after if chance >= 1 else made + after if chance > 0 else made))
+    return tuple(made)
 
 
 def made_bands(step: Step, before: int) -> int:
