@@ -102,6 +102,8 @@ def flips(case: Case) -> Iterator[Hit]:
         yield Hit(message, evidence, step.id, Fix(f"Remove {step.transform}", without(case.pipeline, step.id)))
     for transform in (*_MIRRORS, "Flip"):
         for step, other in _twice(case, transform):
+            if _makes_a_transposition(case, step):
+                continue
             share = case.chance(step) * case.chance(other) / (3 if transform == "Flip" else 1)
             message = f"{transform} is there twice: the second adds no new image, and undoes the first in some draws."
             evidence = f"{share:.1%} of the images are turned and turned back. {_saved(case, step)}."
