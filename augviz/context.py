@@ -5,6 +5,7 @@ Imports no pyvips: an image that is watched is only asked to stop.
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -79,18 +80,21 @@ class Context:
         if self.cancelled():
             raise Cancelled("The request was given up.")
 
-    def watch(self, image: Any) -> Any:
+    def watch(self, image: Any, within: tuple[float, float] = (0.0, 1.0)) -> Any:
         """Have a pyvips image's evaluation killed when the request is given up, and told as progress if wanted.
 
         Only derived images may be watched, never one just opened from a file: libvips' operation cache could hand the
         killed image to the next opener. Returns the image itself. Raises Cancelled if it is too late already.
+
+        Args:
+            within: the fractions of the whole work between which this image's pixels lie; without a span nothing is told.
         """
         with self._lock:
             self.check()
             self._watched.append(image)
-        if self._wants_progress:
+        if self._wants_progress and within[0] < within[1]:
             image.set_progress(True)
-            on_eval(image, self._on_eval)
+            on_eval(image, functools.partial(self._on_eval, within))
         return image
 
     def cancel(self) -> None:
@@ -108,6 +112,6 @@ class Context:
                     image.set_kill(False)
             self._watched.clear()
 
-    def _on_eval(self, image: Any, progress: Any) -> None:
+    def _on_eval(self, within: tuple[float, float], image: Any, progress: Any) -> None:
         # No exception may leave a libvips callback (it would be swallowed): this only tells.
-        self.progress(progress.percent / 100, self.last_stage)
+        self.progress(within[0] + (within[1] - within[0]) * progress.percent / 100, self.last_stage)

@@ -1,0 +1,125 @@
+"""Measures a draw's steps by numpy and OpenCV with whole images in memory, beside libvips' ways. Runs in a fresh process."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import cv2
+import numpy as np
+
+from augviz import engine, resident
+from augviz.context import Context
+from augviz.environment import environment, threads
+from augviz.equivalents import EQUIVALENTS, Array
+from augviz.errors import ArgumentError, AugvizError
+from augviz.firing import Firing, header
+from augviz.loading import reading
+from augviz.measure import Seconds, Subject, check_repeats, figures, stopwatch
+from augviz.model import DTYPES, Header
+
+WAY = "memory"
+LIBVIPS, OPENCV = "libvips", "OpenCV"
+
+_TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
+
+
+def measure_in_memory(subject: Subject, repeats: int, context: Context) -> dict[str, Any]:
+    """Read the whole file and do every step on the whole array, `repeats` times after a warm-up.
+
+    Returns:
+        as `measure.measure` does, and "read_by": "OpenCV", or "libvips" where OpenCV does not give the same image.
+
+    Raises:
+        ArgumentError: a step has no equivalent, or OpenCV cannot do it; the sentence names it.
+        StepError, ImageError, pyvips.Error: as `measure.measure`.
+        Cancelled: it was given up.
+    """
+    check_repeats(repeats)
+    baseline = resident.resident_bytes()
+    source = header(subject.open())
+    firings = engine.draw(source, subject.pipeline, subject.seed, at_step=context.at_step).firings
+    check_possible(firings)
+    cv2.setNumThreads(threads())
+    seconds: list[Seconds] = []
+    read_by, memory = OPENCV, ""
+    for number in range(repeats + 1):  # the first is the warm-up
+        if number == 1:
+            gc.collect()
+            seconds.clear()
+            resident.give_back()
+            memory = resident.reset_peak()
+        name = f"run {number} of {repeats}" if number else "warming up"
+        span = (max(0, number - 1) / repeats, number / repeats)
+        with stopwatch(seconds):
+            context.progress(span[0], f"{name}, reading")
+            array, read_by = read(subject, source)
+            array = worked(array, firings, context, span, name)
+            del array
+    return {
+        "way": WAY,
+        **figures(seconds, source),
+        "peak_bytes": resident.peak_bytes(),
+        "baseline_bytes": baseline,
+        "read_by": read_by,
+        "environment": {**environment(), "memory": memory},
+    }
+
+
+def check_possible(firings: tuple[Firing, ...]) -> None:
+    """Raises ArgumentError where a step has no equivalent, naming all that have none."""
+    names = [f"{firing.name} (step {firing.position})" for firing in firings if firing.name not in EQUIVALENTS]
+    if names:
+        raise ArgumentError(
+            f"In memory this is not possible: numpy and OpenCV have no equivalent of {', '.join(names)}."
+        )
+
+
+def read(subject: Subject, shape: Header) -> tuple[Array, str]:
+    """The whole image, (height, width, bands), and what read it.
+
+    OpenCV does where it gives what the pipeline is fed; it turns images upright and drops bands unless it is kept from that.
+    """
+    array = _by_opencv(subject.path, shape) if subject.choice.is_plain else None
+    if array is not None:
+        return array, OPENCV
+    with reading(subject.path):
+        array = subject.open().numpy()
+    return (array[:, :, None] if array.ndim == 2 else array), LIBVIPS
+
+
+def _by_opencv(path: str, shape: Header) -> Array | None:
+    try:
+        found = cv2.imread(path, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:  # more pixels than it allows
+        return None
+    if found is None:
+        return None
+    array: Array = found[:, :, None] if found.ndim == 2 else found
+    if array.shape != (shape.height, shape.width, shape.bands) or array.dtype != np.dtype(DTYPES[shape.format]):
+        return None
+    return cv2.cvtColor(array, _TO_RGB[shape.bands], dst=array) if shape.bands in _TO_RGB else array
+
+
+def worked(
+    array: Array,
+    firings: tuple[Firing, ...],
+    context: Context | None = None,
+    span: tuple[float, float] = (0.0, 1.0),
+    name: str = "",
+) -> Array:
+    """Do the steps one after the other; raises ArgumentError where OpenCV cannot."""
+    context = context or Context()
+    for number, firing in enumerate(firings, start=1):
+        context.check()
+        context.progress(span[0] + (span[1] - span[0]) * number / (len(firings) + 1), f"{name}, {firing.name}")
+        try:
+            array = EQUIVALENTS[firing.name](array, firing)
+        except (cv2.error, KeyError) as error:
+            said = " ".join(str(error).split()) if isinstance(error, cv2.error) else f"there is no {error} in OpenCV"
+            raise ArgumentError(f"In memory this is not possible: {firing.name}: {said}") from error
+        except AugvizError as error:
+            raise ArgumentError(f"In memory this is not possible: {error}") from error
+        if array.ndim == 2:  # OpenCV drops the band of an image that has one
+            array = array[:, :, None]
+    return array
