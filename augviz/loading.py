@@ -50,6 +50,7 @@ OFFERED = {
 """libvips' class of each loader that is offered where the build has it, and its name for people."""
 
 _TIFF, _OPENSLIDE, _MAGICK = "VipsForeignLoadTiffFile", "VipsForeignLoadOpenslide", "VipsForeignLoadMagick"
+_JPEG = "VipsForeignLoadJpegFile"
 
 MAX_PIXELS_PER_BYTE = 100_000
 """A file that claims more pixels for each of its bytes is refused. Blank images reach about 8,000 (1-bit PNG)."""
@@ -179,6 +180,8 @@ def load(
     with reading(path):
         if loader == _TIFF and not found.is_sparse:
             fail_on = _tiff_fail_on(os.fspath(path), status.st_mtime_ns, status.st_size, given)
+        elif loader == _JPEG:
+            fail_on = _jpeg_fail_on(os.fspath(path), status.st_mtime_ns, status.st_size)
         image = pyvips.Operation.call(loader, os.fspath(path), access=access, fail_on=fail_on, **fresh, **dict(given))
     if loader == _TIFF:
         image = libvips.with_tile_size(image, path, given)
@@ -229,6 +232,23 @@ def _found(path: str, _modified: int, _size: int) -> tiff_check.Finding:
         return found if found.gap is not None else replace(found, gap=endings.missing(path))
     except OSError as error:
         return tiff_check.Finding(f"it cannot be read, {error.strerror}")
+
+
+@lru_cache(maxsize=256)
+def _jpeg_fail_on(path: str, modified: int, size: int) -> str:
+    """The `fail_on` with which damage inside a JPEG is an error and a sound file opens.
+
+    libvips only warns where data end before their picture does, and fills in grey. Bytes between the parts of a header are
+    warned of too, and harm nothing: they are told from damage by reading the first row.
+    """
+    fresh = libvips.fresh(path, (modified, size))
+    try:
+        image = pyvips.Operation.call(_JPEG, path, access="sequential", shrink=8, fail_on="warning", **fresh)
+        image.crop(0, 0, image.width, 1).avg()
+    except pyvips.Error as error:
+        if "extraneous bytes" in error.detail:
+            return "truncated"
+    return "warning"
 
 
 @lru_cache(maxsize=256)
@@ -328,5 +348,5 @@ def _reason(error: pyvips.Error, path: str | os.PathLike[str]) -> str:
         if theirs in words:
             return f"libvips does not read {ours}; convert it elsewhere."
     # What a decoder only warned of is written before what it failed of.
-    failed = [one for one in words if not one.startswith(("Corrupt JPEG data", "Warning", "bad seek"))]
+    failed = [one for one in words if not one.startswith(("Corrupt JPEG data", "Warning", "bad seek", "load error"))]
     return f"the file is damaged, cut short or not supported: {(failed or words)[0]}."

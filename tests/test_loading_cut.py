@@ -208,6 +208,45 @@ def test_pixels_that_are_missing_inside_are_an_error_and_not_grey(
         base(tmp_path / name, InputChoice(), 20, 20)
 
 
+def _jpeg(**options: object) -> bytes:
+    content: bytes = pyvips.Image.new_from_array(NOISE).jpegsave_buffer(**options)
+    return content
+
+
+def _taller() -> bytes:
+    """Its header claims twice the rows that there are."""
+    content = _jpeg()
+    height = content.index(b"\xff\xc0") + 5
+    return content[:height] + struct.pack(">H", 256) + content[height + 2 :]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: _jpeg()[: len(_jpeg()) // 2] + b"\xff\xd9",
+        lambda: _jpeg(interlace=True)[: len(_jpeg(interlace=True)) // 2] + b"\xff\xd9",
+        lambda: _jpeg()[: len(_jpeg()) // 3] + _jpeg()[len(_jpeg()) * 2 // 3 :],
+        _taller,
+    ],
+    ids=["ends early", "progressive", "a gap", "too tall"],
+)
+def test_a_jpeg_whose_data_end_too_early_is_an_error_though_it_has_an_end(
+    make: Callable[[], bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "hole.jpg"
+    path.write_bytes(make())
+
+    with pytest.raises(ImageError, match=r"hole\.jpg: the file is damaged, cut short .*Corrupt JPEG data"):
+        base(path, InputChoice(), 20, 20)
+
+
+def test_bytes_between_the_parts_of_a_jpegs_header_are_no_harm(tmp_path: Path) -> None:
+    path, content = tmp_path / "odd.jpg", _jpeg()
+    path.write_bytes(content[:2] + b"\0\0\0" + content[2:])
+
+    assert np.array_equal(load(path).numpy(), pyvips.Image.new_from_buffer(content, "").numpy())
+
+
 def test_a_gif_without_its_last_byte_is_whole(tmp_path: Path) -> None:
     path = KINDS["frames.gif"].make(tmp_path)
     pixels = load(path).numpy()
