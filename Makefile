@@ -69,6 +69,7 @@ estimates: .venv-test/.ready ## Measure how near estimates of time and memory at
 
 bench: .venv-test/.ready browser ## Measure how fast previews are and what memory they take
 	.venv-test/bin/python -m bench.latency
+	.venv-test/bin/python -m bench.inspection
 
 memory: .venv-torch/.ready ## Measure what DataLoaders take in memory, against what is computed
 	.venv-torch/bin/python -m bench.memory

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from augviz import probing, saved, tiles, view
+from augviz import probing, saved, tiles
 from augviz.asked import choice_of, drawn_for, explained, finite, pipeline_of, shape_json, source_of, watched
 from augviz.context import Context
 from augviz.engine import Drawn
@@ -57,10 +57,11 @@ def inspect(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
     Returns:
         {"width", "height", "bands", "format" (of the result), "sizes" (of each level, from full size on, [width, height]),
-        "mpp" (microns per pixel, None where unknown), "shift" (where the original's top left pixel lies in the result, so
-        that what is in the result's middle lies on what it was made of), "notes" (sentences to be said before tiles are
-        paid for), "full", "reduced" (how true tiles are at full size and below: {"truth", "reasons"}), "source": {"width",
-        "height", ..., "sizes"}}.
+        "mpp" (microns per pixel, None where unknown), "shift" (where the original's top left corner lies in the result, so
+        that what is in the result's middle lies on what it was made of), "resized" (result pixels for each of the original,
+        across and down), "notes" (sentences to be said before tiles are paid for), "mapping" (how values are shown), "full",
+        "reduced" (how true tiles are at full size and below: {"truth", "reasons"}), "source": {"width", "height", ...,
+        "sizes"}}.
     """
     facts = describe(args["path"], choice_of(args))
     shape, _ = source_of(args)
@@ -71,9 +72,11 @@ def inspect(args: dict[str, Any], context: Context) -> dict[str, Any]:
         "sizes": [list(size) for size in tiles.level_sizes(result.width, result.height)],
         "mpp": tiles.microns_per_pixel(drawn, facts.mpp_x),
         "shift": list(probing.shift(drawn)),
+        "resized": list(tiles.resized(drawn)),
         "notes": list(tiles.said_before(drawn)),
-        "full": _truth(drawn, 1.0),
-        "reduced": _truth(drawn, 2.0),
+        "mapping": tiles.mapping_words(result),
+        "full": _truth(drawn, 0),
+        "reduced": _truth(drawn, 1),
         "source": {
             **shape_json(shape),
             "sizes": [list(size) for size in tiles.level_sizes(shape.width, shape.height)],
@@ -81,8 +84,8 @@ def inspect(args: dict[str, Any], context: Context) -> dict[str, Any]:
     }
 
 
-def _truth(drawn: Drawn, s: float) -> dict[str, Any]:
-    truth, reasons = view.truth_of(drawn, drawn.firings, s)
+def _truth(drawn: Drawn, level: int) -> dict[str, Any]:
+    truth, reasons = tiles.truth_at(drawn, drawn.firings, level)
     return {"truth": truth.value, "reasons": list(reasons)}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from augviz import catalog, report, view
+from augviz import catalog, report, tiles, view
 from augviz.engine import Drawn, replay
 from augviz.errors import ArgumentError
 from augviz.firing import Firing
@@ -59,8 +59,8 @@ def origins(shape: Header, firings: Sequence[Firing], points: Sequence[tuple[int
     if not moving:
         return [Place(float(x), float(y)) for x, y in points]
     xyz = pyvips.Image.xyz(shape.width, shape.height)
-    inside = _moved(pyvips.Image.black(shape.width, shape.height) + _INSIDE, shape, moving)
-    across, down = (_moved(xyz.extract_band(axis), shape, moving) for axis in (0, 1))
+    inside = _moved(pyvips.Image.black(shape.width, shape.height) + _INSIDE, moving)
+    across, down = (_moved(xyz.extract_band(axis), moving) for axis in (0, 1))
     return [
         Place(_value(across, x, y), _value(down, x, y))
         if math.isclose(_value(inside, x, y), _INSIDE, rel_tol=1e-4)
@@ -69,13 +69,17 @@ def origins(shape: Header, firings: Sequence[Firing], points: Sequence[tuple[int
     ]
 
 
-def _moved(image: pyvips.Image, shape: Header, firings: Sequence[Firing]) -> pyvips.Image:
-    """One-band values after the steps; on the way they have as many bands as the image there, for fills of as many."""
-    image = image.cast("float").copy(interpretation=shape.interpretation)
+def _moved(image: pyvips.Image, firings: Sequence[Firing]) -> pyvips.Image:
+    """One-band values after the steps; on the way they have as many bands as the image there, for fills of as many.
+
+    They are no colours: where libvips takes a band for alpha, it multiplies the others by it.
+    """
+    image = image.cast("float")
     for firing in firings:
         bands = firing.before.bands
         first = image.extract_band(0)
-        image = replay(firing, first.bandjoin([first] * (bands - 1)) if bands > 1 else first)
+        image = first.bandjoin([first] * (bands - 1)) if bands > 1 else first
+        image = replay(firing, image.copy(interpretation="multiband"))
     return image.extract_band(0)
 
 
@@ -84,19 +88,22 @@ def _value(image: pyvips.Image, x: int, y: int) -> float:
 
 
 def shift(drawn: Drawn) -> tuple[int, int]:
-    """Where the source's top left pixel lies in the result, if the source is laid so that the middles agree.
+    """Where the source's top left corner lies in the result, if the source is laid so that the middles agree.
 
-    What is in the result's middle then lies on the pixel that it was made of; where that is a fill, middle lies on middle.
+    It is laid as large as the steps that resize make it. What is in the result's middle then lies on the pixel that it was
+    made of; where that is a fill, or a resize would read too much to tell, middle lies on middle.
     """
     result, source = drawn.draw.result, drawn.draw.source
+    larger, higher = tiles.resized(drawn)
     # Both middle ones of an even number, so that a flip leaves the middle where it is.
     across = sorted({(result.width - 1) // 2, result.width // 2})
     down = sorted({(result.height - 1) // 2, result.height // 2})
-    found = [place for place in origins(source, drawn.firings, [(x, y) for x in across for y in down]) if place]
-    if not found:
-        return round((result.width - source.width) / 2), round((result.height - source.height) / 2)
-    x, y = (sum(values) / len(found) for values in zip(*((place.x, place.y) for place in found), strict=True))
-    return round((result.width - 1) / 2 - x), round((result.height - 1) / 2 - y)
+    points = [] if tiles.too_much(drawn.firings) else [(x, y) for x in across for y in down]
+    found = [place for place in origins(source, drawn.firings, points) if place]
+    x, y = source.width / 2, source.height / 2
+    if found:
+        x, y = (sum(values) / len(found) + 0.5 for values in zip(*((p.x, p.y) for p in found), strict=True))
+    return round(result.width / 2 - x * larger), round(result.height / 2 - y * higher)
 
 
 def probe(base: view.Base, drawn: Drawn, x: int, y: int) -> list[dict[str, Any]]:
@@ -128,7 +135,7 @@ def probe(base: view.Base, drawn: Drawn, x: int, y: int) -> list[dict[str, Any]]
         if place is not None:
             column = min(shape.width - 1, max(0, round(place.x)))
             line = min(shape.height - 1, max(0, round(place.y)))
-            image = view.replayed(base, drawn, drawn.firings[:number], 1.0)
+            image = tiles.full_size(base, drawn, drawn.firings[:number])
             row |= {"x": column, "y": line, "values": _pixel(image, column, line)}
         rows.append(row)
     return rows
@@ -160,7 +167,7 @@ def window(
         raise ArgumentError(
             f"The window has {width} x {height} pixels; at most {WINDOW_PIXELS / 1e6:.1f} million are measured, zoom in."
         )
-    after = view.replayed(base, drawn, drawn.firings, 1.0)
+    after = tiles.sheet(base, drawn, drawn.firings, 0).image
     found: dict[str, Any] = {"after": _figures(after, (x, y, width, height), hold), "before": None}
     rectangle = _source_rectangle(drawn, x, y, width, height)
     if rectangle is not None:

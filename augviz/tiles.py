@@ -12,10 +12,11 @@ import numpy as np
 import pyvips
 
 from augviz import catalog, scale, view
-from augviz.engine import Drawn
+from augviz.engine import Drawn, replay
 from augviz.errors import ArgumentError
 from augviz.firing import Firing, by_mean
-from augviz.model import BYTES_PER_VALUE, DTYPES, Truth
+from augviz.grids import Grid, Stage
+from augviz.model import BYTES_PER_VALUE, DTYPES, Header, Truth
 from augviz.shown import picked, shown_bands, value_range
 from augviz.units import bytes_text
 
@@ -71,9 +72,114 @@ def sheet(base: view.Base, drawn: Drawn, firings: tuple[Firing, ...], level: int
     highest = levels_for(shape.width, shape.height)
     if not 0 <= level <= highest:
         raise ArgumentError(f"level must lie within 0 and {highest}, got {level}.")
-    s = 2.0**level
-    truth, reasons = view.truth_of(drawn, firings, s)
-    return Sheet(view.replayed(base, drawn, firings, s), level, truth, reasons)
+    truth, reasons = truth_at(drawn, firings, level)
+    if level == 0 and not too_much(firings):
+        return Sheet(full_size(base, drawn, firings), level, truth, reasons)
+    return Sheet(view.replayed(base, drawn, firings, 2.0**level), level, truth, reasons)
+
+
+def truth_at(drawn: Drawn, firings: tuple[Firing, ...], level: int) -> tuple[Truth, tuple[str, ...]]:
+    """How true tiles of a level are, and why no truer."""
+    truth, reasons = view.truth_of(drawn, firings, 2.0**level)
+    if level == 0 and (firing := too_much(firings)):
+        before, after = firing.before, firing.after
+        larger = max(before.width / after.width, before.height / after.height)
+        why = (
+            f"{firing.name}: shrinks by {larger:.0f}, so tiles are worked on a shrunk original instead of on all of it."
+        )
+        return max(truth, Truth.TO_SCALE, key=lambda t: t.rank), (*reasons, why)
+    if level == 0 and _made_in(firings) == _STRIPS and not _strips_fit(firings[-1].after):
+        why = "Values that fall between two may be rounded the other way: the whole would be made in strips of this width."
+        return max(truth, Truth.TO_SCALE, key=lambda t: t.rank), (*reasons, why)
+    return truth, reasons
+
+
+def full_size(base: view.Base, drawn: Drawn, firings: tuple[Firing, ...]) -> pyvips.Image:
+    """The full-size result, lazy: any rectangle of it has the pixels that it has in the whole, made at once.
+
+    libvips' resamplers add up positions from the left edge of what is asked for, so that a value that falls between two can
+    be rounded either way. Where a step resamples, pixels are therefore made in the pieces in which the whole would be.
+    """
+    image = base(drawn.draw.source.width, drawn.draw.source.height)
+    for number, firing in enumerate(firings):
+        if scale.estimates_mean(firing):
+            size = (firing.before.width, firing.before.height)
+            grid = Grid(*size, *size)
+            mean = view.mean_before(base, drawn, firings[:number], 1.0)
+            image = scale.scaled(image, Stage(firing, grid, grid, mean, True))
+        else:
+            image = replay(firing, image)
+    made_in = _made_in(firings)
+    if made_in == _SQUARES:
+        return image.tilecache(tile_width=128, tile_height=128, max_tiles=64, access="random", threaded=True)
+    if made_in == _STRIPS and _strips_fit(firings[-1].after):
+        return image.tilecache(
+            tile_width=image.width, tile_height=_STRIP_ROWS, max_tiles=_STRIPS_HELD, access="random", threaded=True
+        )
+    return image
+
+
+_SQUARES, _STRIPS = "squares", "strips"
+_STRIP_ROWS = (
+    16  # libvips makes images in strips of so many rows, or in squares of 128 pixels where a step asks for that
+)
+_STRIPS_HELD = TILE_PX // _STRIP_ROWS + 2
+_STRIPS_BYTES = 48_000_000
+
+_IN_SQUARES = frozenset(
+    {
+        *("Transpose", "RandomRotate90", "Rotate", "ElasticTransform", "CoarseDropout", "GridDropout", "HEDShift"),
+        *("Blur", "GaussianBlur", "MotionBlur", "AdvancedBlur", "Sharpen", "Emboss"),
+    }
+)
+"""Steps whose operations libvips makes in squares, and all that is made of them (8.18)."""
+
+
+def _made_in(firings: tuple[Firing, ...]) -> str:
+    """The pieces in which libvips makes the whole result; "" where no step resamples, so that it does not matter."""
+    kinds = {"turn" if f.name in scale.TURNING and not _is_upright(f) else "" for f in firings}
+    kinds |= {"size" for f in firings if _is_upright(f) or (f.name in _RESIZING and _size(f.before) != _size(f.after))}
+    if not kinds - {""}:
+        return ""
+    return _SQUARES if "turn" in kinds or any(f.name in _IN_SQUARES or _replicates(f) for f in firings) else _STRIPS
+
+
+def _replicates(firing: Firing) -> bool:
+    """A border of copies of the image, which are put together in squares."""
+    modes = ("repeat", "mirror", 2, 3)  # libvips' names, or their numbers
+    pads = firing.name == "PadIfNeeded" and _size(firing.before) != _size(firing.after)
+    return bool(pads and firing.transform.border_mode in modes)
+
+
+def _is_upright(firing: Firing) -> bool:
+    """An affine map that only enlarges, shrinks and moves."""
+    if firing.name != "Affine":
+        return False
+    linear = firing.params["matrix"].params[:2, :2]
+    return bool(linear[0, 1] == 0 and linear[1, 0] == 0)
+
+
+def _size(shape: Header) -> tuple[int, int]:
+    return shape.width, shape.height
+
+
+def _strips_fit(shape: Header) -> bool:
+    row = shape.width * shape.bands * BYTES_PER_VALUE[shape.format]
+    return row * _STRIP_ROWS * _STRIPS_HELD <= _STRIPS_BYTES
+
+
+_SHRINKS_AT_MOST = 8
+"""A tile after a step that shrinks more would read more than 4 megapixels of the original."""
+
+
+def too_much(firings: tuple[Firing, ...]) -> Firing | None:
+    """The step after which a tile would have to read too many pixels, if there is one."""
+    for firing in firings:
+        if firing.name in _RESIZING:
+            area = firing.before.width * firing.before.height / (firing.after.width * firing.after.height)
+            if area > _SHRINKS_AT_MOST**2:
+                return firing
+    return None
 
 
 def tile(found: Sheet, column: int, row: int) -> pyvips.Image:
@@ -103,7 +209,7 @@ def shown_range(
 
 
 def said_before(drawn: Drawn) -> tuple[str, ...]:
-    """What is to be said before tiles are paid for: steps that are slow at every tile or not lazy, values that are mapped."""
+    """What is to be said before tiles are paid for: steps that are slow at every tile, or not lazy."""
     said = []
     for firing in drawn.firings:
         cost = catalog.transform(firing.name).cost_ms_per_megapixel or 0.0
@@ -123,10 +229,27 @@ def said_before(drawn: Drawn) -> tuple[str, ...]:
         said.append(
             f"ToTensor is not lazy: it would hold the whole result, {bytes_text(held)}; tiles show what goes into it."
         )
-    if result.format not in _AS_THEY_ARE:
-        dtype = DTYPES.get(result.format, result.format)
-        said.append(f"{dtype} values are shown from the lowest, black, to the highest of an overview, white.")
     return tuple(said)
+
+
+def mapping_words(shape: Header) -> str:
+    """How values become what a screen shows, "" where they are shown as they are."""
+    if shape.format == "uchar":
+        return ""
+    if shape.format == "ushort":
+        return "uint16 values are shown divided by 257."
+    dtype = DTYPES.get(shape.format, shape.format)
+    return f"{dtype} values are shown from the lowest, black, to the highest of an overview, white."
+
+
+def resized(drawn: Drawn) -> tuple[float, float]:
+    """Result pixels for each pixel of the source, across and down, by the steps that resize."""
+    across = down = 1.0
+    for firing in drawn.firings:
+        if firing.name in _RESIZING:
+            across *= firing.after.width / firing.before.width
+            down *= firing.after.height / firing.before.height
+    return across, down
 
 
 def microns_per_pixel(drawn: Drawn, source: float | None) -> float | None:

@@ -107,6 +107,7 @@ def data_of(seen: Scene, shown: Shown) -> dict[str, Any]:
         "base": desk.base_address(),
         "session": desk.session_id(),
         "bands": ",".join(map(str, now.bands or ())),
+        "measured": _measured(shown),
     }
     if shown.failed is not None or shown.draw is None:
         return {**known, "trouble": str(shown.failed or "There is no result.")}
@@ -124,6 +125,12 @@ def _window_asked() -> None:
     asked = st.session_state[KEY].get("window")
     if asked:
         st.session_state[WINDOW] = dict(asked)
+
+
+def _measured(shown: Shown) -> int | None:
+    """When the window was asked for whose figures are below, in milliseconds of the browser's clock."""
+    asked = st.session_state.get(WINDOW)
+    return int(asked["at"]) if asked and asked.get("key") == shown.key else None
 
 
 def _window(shown: Shown) -> None:

@@ -1,12 +1,12 @@
 // The viewer of Inspect: Leaflet shows tiles that our own route makes of the original through the pipeline. Zoom 0 is
-// full size; below it a tile shows 2**-zoom pixels as one, above it pixels are enlarged as squares. A position is kept when
-// the pipeline changes, and when another page was looked at in between.
+// full size; below it a tile shows 2**-zoom pixels as one, above it pixels are enlarged as squares. A place and a way of
+// looking are kept when the pipeline changes, and when another page was looked at in between.
 
 const TILE = 256;
 const HIGHEST_ZOOM = 5;
-const MODES = ['Result', 'Original', 'Curtain', 'Side by side'];
+const MODES = [['Result', 'R'], ['Original', 'O'], ['Curtain', 'C'], ['Side by side', 'S']];
 const inspectors = new WeakMap();
-const kept = new Map(); // image -> where its viewer stood: another page unmounts the component
+const kept = new Map(); // image -> where its viewer stood, and how: another page unmounts the component
 
 export default function (component) {
   const root = component.parentElement;
@@ -36,6 +36,7 @@ function el(name, classes, ...children) {
 }
 
 function number(value) {
+  if (typeof value === 'string') return value === 'nan' ? 'NaN' : value.replace('-', '−');
   if (value === null || value === undefined || !Number.isFinite(value)) return 'none';
   return (Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)))).replace('-', '−');
 }
@@ -50,9 +51,10 @@ class Inspector {
     this.asking = null;
     this.layers = {}; // 'after', 'before', 'twin' -> the layer that is shown
     const modes = this.section.querySelector('.modes');
-    for (const mode of MODES) {
+    for (const [mode, key] of MODES) {
       const button = el('button', '', mode);
       button.type = 'button';
+      button.title = mode === 'Original' ? 'The original (O, and back again)' : `${mode} (${key})`;
       button.onclick = () => this.look(mode);
       modes.append(button);
     }
@@ -69,16 +71,19 @@ class Inspector {
     this.data = data;
     this.section.dataset.key = data.key;
     this.say(data.trouble || '');
+    this.warn('');
+    this.section.classList.toggle('troubled', !data.key);
+    if (!data.key) { this.section.setAttribute('aria-busy', 'false'); this.section.dataset.shownKey = ''; this.clearProbe(); return; }
     this.notes();
-    if (!data.key) return;
     try {
       this.L ??= await loaded(`${data.base}leaflet/leaflet.js`);
     } catch (error) { this.say(error.message); return; }
     if (this.data !== data) return; // a newer one has come meanwhile
     if (!this.map) this.build();
-    if (older && older.image !== data.image) this.place(null);
+    else if (older.image !== data.image) this.place(kept.get(data.image));
     this.show();
     if (!older || older.key !== data.key) this.clearProbe();
+    this.reveal(data.measured);
   }
 
   // The maps, once.
@@ -99,20 +104,20 @@ class Inspector {
     }
     this.map.on('move zoom viewreset resize', () => this.moved());
     this.twin.on('move', () => this.follow(this.twin, this.map));
-    this.map.on('mousemove', event => this.pointed(event.latlng));
-    this.map.on('mouseout', () => { this.section.querySelector('.position').hidden = true; });
-    this.map.on('click', event => this.probe(event.latlng));
-    this.resizer = new ResizeObserver(() => { this.map.invalidateSize({ pan: false }); this.twin.invalidateSize({ pan: false }); this.moved(); });
+    for (const map of [this.map, this.twin]) {
+      map.on('mousemove', event => this.pointed(event.latlng));
+      map.on('mouseout', () => { this.section.querySelector('.position').hidden = true; });
+      map.on('click', event => this.probe(event.latlng));
+    }
+    this.resizer = new ResizeObserver(() => this.settle());
     this.resizer.observe(this.stage);
-    this.place(kept.get(this.data.image) || null);
+    this.place(kept.get(this.data.image));
   }
 
   // Where to look: a place that was kept, or the whole result.
   place(where) {
-    const lowest = -this.data.levels;
-    for (const map of [this.map, this.twin]) map.setMinZoom(lowest - 2);
-    if (where) this.map.setView(where.center, where.zoom, { animate: false });
-    else this.fit();
+    for (const map of [this.map, this.twin]) map.setMinZoom(-this.data.sizes.length);
+    if (where) { this.mode = where.mode; this.curtain = where.curtain; this.map.setView(where.center, where.zoom, { animate: false }); } else this.fit();
   }
 
   fit() {
@@ -124,8 +129,13 @@ class Inspector {
   show() {
     const data = this.data;
     this.layer('after', this.map, data.key, data, { x: 0, y: 0 });
-    this.layer('before', this.map, data.source_key, data.source, this.shift());
-    this.layer('twin', this.twin, data.source_key, data.source, this.shift());
+    const [across, down] = data.resized, shift = { x: data.shift[0], y: data.shift[1] };
+    // The original is shown as large as the result: by a finer or coarser level, and stretched to what is left.
+    const before = { width: data.source.width * across, height: data.source.height * down, sizes: data.source.sizes,
+      finer: Math.floor(Math.log2(1 / Math.max(across, down)) + 1e-9) };
+    this.layer('before', this.map, data.source_key, before, shift);
+    this.layer('twin', this.twin, data.source_key, before, shift);
+    for (const map of [this.map, this.twin]) map.setMinZoom(-data.sizes.length);
     const image = this.section.querySelector('.overview img');
     const address = `${data.base}picture/${data.key}/quick.jpg?side=256&session=${data.session}&topic=overview${data.bands ? `&bands=${data.bands}` : ''}`;
     if (image.dataset.key !== address) { image.dataset.key = address; image.src = address; image.onload = () => this.moved(); }
@@ -133,32 +143,18 @@ class Inspector {
     this.look(this.mode);
   }
 
-  // The original lies with its middle on the result's: a turned result has grown around it.
-  shift() {
-    const { width, height, source } = this.data;
-    return { x: Math.round((width - source.width) / 2), y: Math.round((height - source.height) / 2) };
-  }
-
-  // A new layer is laid under the old one, which goes when the new one is complete: a change shows no hole.
+  // A new layer is laid over the old one, which goes when the new one is complete: a change shows no hole.
   layer(name, map, key, size, shift) {
     const old = this.layers[name], address = this.address(key);
-    if (old && old.address === address && old.shiftX === shift.x && old.shiftY === shift.y) return;
-    const L = this.L;
-    const Tiles = L.TileLayer.extend({
-      getTileUrl: at => `${address.replace('{level}', -at.z).replace('{column}', at.x).replace('{row}', at.y)}`,
-      // In a shifted layer other tiles are in sight.
-      _getTiledPixelBounds(center) {
-        const seen = L.TileLayer.prototype._getTiledPixelBounds.call(this, center), s = 2 ** this._tileZoom;
-        const by = L.point(shift.x * s, shift.y * s);
-        return L.bounds(seen.min.subtract(by), seen.max.subtract(by));
-      },
+    const laid = JSON.stringify([address, size.width, size.height, shift]);
+    if (old && old.laid === laid) return;
+    const finer = size.finer || 0;
+    const made = new (layerClass(this.L))('', {
+      tileSize: TILE, minNativeZoom: finer + 1 - size.sizes.length, maxNativeZoom: finer, minZoom: -64, maxZoom: 64, pane: name,
+      noWrap: true, keepBuffer: 1, updateWhenZooming: false, updateInterval: 80,
     });
-    const made = new Tiles('', {
-      tileSize: TILE, minNativeZoom: -size.levels, maxNativeZoom: 0, minZoom: -size.levels - 2, maxZoom: HIGHEST_ZOOM, pane: name,
-      bounds: [[-size.height, 0], [0, size.width]], noWrap: true, keepBuffer: 1, updateWhenZooming: false, updateInterval: 80,
-    });
-    Object.assign(made, { address, shiftX: shift.x, shiftY: shift.y });
-    made.on('tileload', event => fitted(event.tile, event.coords, map.getZoom()));
+    Object.assign(made, { address, laid, size, shift, finer });
+    made.on('tileloadstart', event => made.fit(event.tile, event.coords));
     made.on('tileerror', event => this.refused(event.tile));
     made.on('loading', () => this.busy());
     made.on('load', () => { if (made.old) { made.old.remove(); made.old = null; } this.busy(); });
@@ -177,12 +173,22 @@ class Inspector {
     for (const button of this.section.querySelectorAll('.modes button')) button.setAttribute('aria-pressed', String(button.textContent === mode));
     this.section.querySelector('.twin').hidden = mode !== 'Side by side';
     this.section.querySelector('.slider').hidden = mode !== 'Curtain';
+    this.section.dataset.mode = mode;
     this.want('after', this.map, mode !== 'Original');
     this.want('before', this.map, mode === 'Original' || mode === 'Curtain');
     this.want('twin', this.twin, mode === 'Side by side');
-    // What was in the middle stays there.
-    this.map.invalidateSize({ animate: false });
-    this.twin.invalidateSize({ animate: false });
+    this.settle();
+  }
+
+  // Maps begin at whole pixels of the screen, or the browser would blur what it shows 1:1. What was in the middle stays there.
+  settle() {
+    if (!this.map) return;
+    const main = this.section.querySelector('.main');
+    Object.assign(this.stage.style, { left: '', top: '' });
+    const box = this.stage.getBoundingClientRect();
+    Object.assign(this.stage.style, { left: `${Math.round(box.left) - box.left}px`, top: `${Math.round(box.top) - box.top}px` });
+    main.style.flex = this.mode === 'Side by side' ? `0 0 ${Math.floor(box.width / 2) - 1}px` : '';
+    for (const map of [this.map, this.twin]) map.invalidateSize({ animate: false });
     this.moved();
   }
 
@@ -197,21 +203,33 @@ class Inspector {
 
   moved() {
     if (!this.map || !this.map._loaded) return;
-    const zoom = this.map.getZoom(), size = this.map.getSize(), s = 2 ** zoom, shift = this.shift();
-    kept.set(this.data.image, { center: this.map.getCenter(), zoom });
+    const zoom = this.map.getZoom(), size = this.map.getSize(), s = 2 ** zoom, [left, top] = this.data.shift;
+    this.keep(zoom, s);
     this.follow(this.map, this.twin);
     const percent = s * 100;
     this.section.querySelector('.zoom').textContent = `${percent >= 1 ? number(Number(percent.toPrecision(3))) : number(Number(percent.toPrecision(2)))} %`;
     for (const node of this.section.querySelectorAll('.map')) node.classList.toggle('beyond', zoom > 0);
     for (const [map, name] of [[this.map, 'before'], [this.twin, 'twin']]) {
-      Object.assign(map.getPane(name).style, { marginLeft: `${shift.x * s}px`, marginTop: `${shift.y * s}px` });
+      Object.assign(map.getPane(name).style, { marginLeft: `${Math.round(left * s)}px`, marginTop: `${Math.round(top * s)}px` });
     }
     this.clip(size);
     this.outline();
     this.scaleBar(s);
     this.section.dataset.zoom = String(zoom);
     const center = this.map.getCenter();
-    this.section.dataset.center = `${Math.round(center.lng)},${Math.round(-center.lat)}`;
+    const at = [Math.floor(center.lng), Math.floor(-center.lat)];
+    this.section.dataset.center = at.join(',');
+    const form = this.section.querySelector('.goto');
+    form.elements.x.placeholder = at[0];
+    form.elements.y.placeholder = at[1];
+    this.truth(zoom);
+  }
+
+  // Leaflet moves by whole pixels of the screen: a place that is kept again and again must not creep.
+  keep(zoom, s) {
+    const now = this.map.getCenter(), before = kept.get(this.data.image);
+    const stays = before && before.zoom === zoom && Math.max(Math.abs(before.center.lat - now.lat), Math.abs(before.center.lng - now.lng)) * s < 1;
+    kept.set(this.data.image, { center: stays ? before.center : now, zoom, mode: this.mode, curtain: this.curtain });
   }
 
   follow(from, to) {
@@ -227,9 +245,9 @@ class Inspector {
     slider.style.left = `${this.curtain * 100}%`;
     slider.setAttribute('aria-valuenow', String(Math.round(this.curtain * 100)));
     if (this.mode !== 'Curtain') { pane.style.clip = ''; return; }
-    const s = 2 ** this.map.getZoom(), shift = this.shift();
+    const s = 2 ** this.map.getZoom(), [left, top] = this.data.shift;
     const min = this.map.containerPointToLayerPoint([0, 0]), max = this.map.containerPointToLayerPoint([size.x * this.curtain, size.y]);
-    const by = { x: shift.x * s, y: shift.y * s };
+    const by = { x: Math.round(left * s), y: Math.round(top * s) };
     pane.style.clip = `rect(${min.y - by.y}px, ${max.x - by.x}px, ${max.y - by.y}px, ${min.x - by.x}px)`;
   }
 
@@ -258,6 +276,8 @@ class Inspector {
     const image = this.section.querySelector('.overview img'), box = this.section.querySelector('.overview i');
     const { x, y, width, height } = this.visible(), sx = image.clientWidth / this.data.width, sy = image.clientHeight / this.data.height;
     box.hidden = width <= 0 || height <= 0;
+    // Where all is in sight, the overview would only cover it.
+    this.section.querySelector('.overview').classList.toggle('idle', width >= this.data.width && height >= this.data.height);
     Object.assign(box.style, { left: `${x * sx}px`, top: `${y * sy}px`, width: `${Math.max(0, width) * sx}px`, height: `${Math.max(0, height) * sy}px` });
   }
 
@@ -292,18 +312,39 @@ class Inspector {
     if (name === 'out') this.map.zoomOut(1, { animate: false });
     if (name === 'one') this.map.setZoom(0, { animate: false });
     if (name === 'fit') this.fit();
-    if (name === 'window') this.tell('window', { ...this.visible(), key: this.data.key, at: Date.now() });
+    if (name === 'window') this.measure();
     if (name === 'full') { if (document.fullscreenElement) document.exitFullscreen(); else this.section.requestFullscreen(); }
   }
 
+  measure() {
+    const window = this.visible();
+    if (window.width > 0 && window.height > 0) this.tell('window', { ...window, key: this.data.key, at: Date.now() });
+    else this.warn('Nothing of the result is in sight.');
+  }
+
+  // The figures of a window appear below the viewer, where a small screen ends.
+  reveal(measured) {
+    if (!measured || measured === this.revealed) return;
+    this.revealed = measured;
+    const end = performance.now() + 10_000;
+    const look = () => {
+      const figures = document.querySelector('.st-key-inspect-window canvas, .st-key-inspect-window svg, .st-key-inspect-window [role="alert"]');
+      if (figures) figures.closest('.st-key-inspect-window').scrollIntoView({ block: 'nearest', behavior: 'smooth' });
+      else if (performance.now() < end) setTimeout(look, 100);
+    };
+    look();
+  }
+
+  // Handled keys go no further: Streamlit has keys of its own, C for its cache.
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === 'INPUT') return;
-    const act = { 1: 'one', 0: 'fit', f: 'full', w: 'window' }[event.key];
+    const pressed = event.key.toLowerCase(), act = { 1: 'one', 0: 'fit', f: 'full', w: 'window' }[pressed];
+    const [mode] = MODES.find(([, key]) => key.toLowerCase() === pressed) || [];
     if (act) this.act(act);
-    else if (event.key === 'o') this.look(this.mode === 'Original' ? 'Result' : 'Original');
-    else if (event.key === 'c') this.look(this.mode === 'Curtain' ? 'Result' : 'Curtain');
+    else if (mode && this.map) this.look(mode !== 'Result' && this.mode === mode ? 'Result' : mode);
     else return;
     event.preventDefault();
+    event.stopPropagation();
   }
 
   jump(form) {
@@ -316,6 +357,7 @@ class Inspector {
       if (!good) { field.focus(); return; }
       at[name] = value;
     }
+    form.reset(); // where it is now is told by the placeholders
     this.map.setView([-at.y - 0.5, at.x + 0.5], Math.max(0, this.map.getZoom()), { animate: false });
   }
 
@@ -332,6 +374,8 @@ class Inspector {
       const found = await answer.json();
       if (!answer.ok) { if (answer.status !== 409) place.replaceChildren(el('div', 'notes', found.error)); return; }
       place.replaceChildren(this.table(x, y, found.steps));
+      const [from] = found.steps, [left, top] = this.data.shift, [across, down] = this.data.resized;
+      if (from.x !== null) this.marks.push(this.dot(this.twin, (from.x + 0.5) * across + left - 0.5, (from.y + 0.5) * down + top - 0.5));
     } catch (error) {
       if (error.name !== 'AbortError') place.replaceChildren(el('div', 'notes', 'The values could not be asked for; the server may be gone.'));
     } finally { if (this.asking === asking) place.removeAttribute('aria-busy'); }
@@ -342,24 +386,48 @@ class Inspector {
     const lines = steps.map(step => row('td',
       step.position ? `${step.position} ${step.transform}` : step.transform,
       step.x === null ? 'outside' : `${step.x}, ${step.y}`,
-      step.values === null ? 'filled by a later step' : step.values.map(number).join(', '),
-      step.format));
-    return el('table', '', el('thead', '', row('th', `Result pixel ${x}, ${y}`, 'there at x, y', 'values of the bands', 'type')), el('tbody', '', ...lines));
+      step.values === null ? 'filled in by a later step' : step.values.map(number).join(', '),
+      step.dtype));
+    return el('table', '', el('thead', '', row('th', `Result pixel ${x}, ${y}`, 'x, y there', 'Values of the bands', 'Type')), el('tbody', '', ...lines));
   }
 
   mark(x, y) {
-    if (this.marked) this.marked.remove();
-    this.marked = this.L.circleMarker([-y - 0.5, x + 0.5], { radius: 6, weight: 2, color: '#e5484d', fill: false, interactive: false }).addTo(this.map);
+    this.unmark();
+    this.marks.push(this.dot(this.map, x, y));
+  }
+
+  unmark() {
+    for (const mark of this.marks || []) mark.remove();
+    this.marks = [];
+  }
+
+  dot(map, x, y) {
+    return this.L.circleMarker([-y - 0.5, x + 0.5], { radius: 6, weight: 2, color: '#e5484d', fill: false, interactive: false }).addTo(map);
   }
 
   clearProbe() {
-    if (this.marked) { this.marked.remove(); this.marked = null; }
-    this.section.querySelector('.probe').replaceChildren(el('span', 'hint', 'Click a point for its values before and after each step.'));
+    this.unmark();
+    if (this.asking) this.asking.abort();
+    const hint = 'Click a point for its values before and after each step. Keys: + and − zoom, arrows move, 1 and 0 for 1:1 and all of it, '
+      + 'R, O, C, S for what is shown, W measures, F is full screen.';
+    this.section.querySelector('.probe').replaceChildren(...(this.data.key ? [el('span', 'hint', hint)] : []));
   }
 
   notes() {
-    const place = this.section.querySelector('.notes');
-    place.replaceChildren(...(this.data.notes || []).map(text => el('div', '', text)));
+    this.section.querySelector('.notes').replaceChildren(...this.data.notes.map(text => el('div', '', text)));
+  }
+
+  // How true what is shown is, at this zoom.
+  truth(zoom) {
+    const place = this.section.querySelector('.truth'), { full, reduced, mapping } = this.data, { truth, reasons } = zoom >= 0 ? full : reduced;
+    const exact = zoom >= 0 && truth === 'exact', word = `${truth[0].toUpperCase()}${truth.slice(1)}`;
+    const how = exact ? 'Exact: these are the pixels of the full-size result.'
+      : [zoom < 0 && full.truth === 'exact' ? `${word}; exact from 100 % on.` : `${word}.`, ...reasons].join(' ');
+    const text = `${how} ${mapping}`.trim();
+    if (place.textContent !== text) place.textContent = text;
+    place.classList.toggle('exact', exact);
+    place.classList.toggle('less', reasons.length > 0);
+    this.section.dataset.truth = truth;
   }
 
   busy() {
@@ -370,18 +438,26 @@ class Inspector {
 
   // An image element cannot say why it failed: the same address asked as JSON can.
   async refused(tile) {
-    const address = tile.dataset.address || tile.src;
+    const address = tile.src;
     if (!address || address.startsWith('data:') || this.explaining) return;
     this.explaining = true;
     try {
       const answer = await fetch(address, { headers: { accept: 'application/json' } });
       if (!answer.ok && answer.status !== 409) {
         const { error } = await answer.json();
-        this.section.querySelector('.notes').replaceChildren(el('div', '', error));
+        this.warn(error);
       }
     } catch { /* the connection is gone, which the page itself says */ } finally { this.explaining = false; }
   }
 
+  // A sentence over what could be made.
+  warn(text) {
+    const place = this.section.querySelector('.warning');
+    place.hidden = !text;
+    place.textContent = text;
+  }
+
+  // A sentence in place of everything.
   say(text) {
     const words = this.section.querySelector('.words');
     words.hidden = !text;
@@ -397,9 +473,39 @@ class Inspector {
   }
 }
 
-// Tiles at the right and at the bottom are smaller: Leaflet would stretch them.
-function fitted(tile, coords, zoom) {
-  const scale = 2 ** (zoom - coords.z);
-  tile.style.width = `${tile.naturalWidth * scale}px`;
-  tile.style.height = `${tile.naturalHeight * scale}px`;
+let tiles = null;
+
+// Leaflet takes a level for exactly 2**-zoom times smaller; ours have whole pixels, `size.sizes`. Each tile is laid where its
+// pixels belong, to the nearest pixel of the screen, so that nothing moves between two levels.
+function layerClass(L) {
+  tiles ??= L.TileLayer.extend({
+    level(at) { return this.finer - at.z; },
+    getTileUrl(at) { return this.address.replace('{level}', this.level(at)).replace('{column}', at.x).replace('{row}', at.y); },
+    _isValidTile(at) {
+      const [width, height] = this.size.sizes[this.level(at)];
+      return at.x >= 0 && at.y >= 0 && at.x * TILE < width && at.y * TILE < height;
+    },
+    // What a tile covers of the screen at its own zoom.
+    getTileSize() {
+      const at = { z: this._tileZoom }, [width, height] = this.size.sizes[this.level(at)], s = TILE * 2 ** at.z;
+      return L.point(this.size.width * s / width, this.size.height * s / height);
+    },
+    // In a shifted layer other tiles are in sight.
+    _getTiledPixelBounds(center) {
+      const seen = L.TileLayer.prototype._getTiledPixelBounds.call(this, center), s = 2 ** this._tileZoom;
+      const by = L.point(this.shift.x * s, this.shift.y * s);
+      return L.bounds(seen.min.subtract(by), seen.max.subtract(by));
+    },
+    _getTilePos(at) { return this.corner(at, at.x, at.y).subtract(this._level.origin); },
+    corner(at, column, row) {
+      const [width, height] = this.size.sizes[this.level(at)], s = 2 ** at.z;
+      const x = Math.min(width, column * TILE) * this.size.width * s / width, y = Math.min(height, row * TILE) * this.size.height * s / height;
+      return L.point(Math.round(x), Math.round(y));
+    },
+    fit(tile, at) {
+      const size = this.corner(at, at.x + 1, at.y + 1).subtract(this.corner(at, at.x, at.y));
+      Object.assign(tile.style, { width: `${size.x}px`, height: `${size.y}px` });
+    },
+  });
+  return tiles;
 }
