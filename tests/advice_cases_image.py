@@ -29,9 +29,16 @@ LARGE_JPEG = file(16384, 16384)
 SMALL_JPEG = file(4096, 4096)
 LARGE_TILES = file(16384, 16384, region_readable=True, loader="tiffload")
 
+INK = replace(facts(96, 64, 4), header=Header(96, 64, 4, "uchar", "cmyk"))
+
 FIRES: dict[str, tuple[Example, ...]] = {
+    "cmyk": (
+        example("brightness", step("RandomBrightnessContrast"), image=INK),
+        example("statistics", step("Normalize", mean=(0.5,) * 4, std=(0.2,) * 4), image=INK),
+    ),
     "wide-integers": (
         example("brightness", step("RandomBrightnessContrast"), image=DEEP),
+        example("brightness on grey", step("RandomBrightnessContrast"), image=facts(96, 64, 1, "ushort")),
         example("sharpening, after a flip", step("Flip"), step("Sharpen", 1.0), image=DEEP),
         example("in a group", group("OneOf", step("HEDShift"), step("Emboss")), image=DEEP),
     ),
@@ -74,6 +81,10 @@ FIRES: dict[str, tuple[Example, ...]] = {
 }
 
 SPARES: dict[str, tuple[Example, ...]] = {
+    "cmyk": (
+        example("only moved", step("Flip"), step("ToTensor"), image=INK),
+        example("alpha is no ink", step("RandomBrightnessContrast"), image=ALPHA),
+    ),
     "wide-integers": (
         example("8 bit", step("RandomBrightnessContrast"), image=SMALL),
         example("switched to what works on 16 bit", step("RandomGamma"), step("Blur"), image=DEEP),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from augviz import catalog, edits
 from augviz.advice import access, arriving
@@ -31,10 +32,14 @@ FLOATS = ("float", "double")
 # Formats
 
 
-def _to_8_bit(case: Case) -> Fix | None:
-    """The fix that feeds the pipeline 8 bit; None where it is fed 8 bit already."""
-    fed_8_bit = case.facts is None or case.facts.header.format == "uchar" or case.pipeline.input.as_8_bit
-    return None if fed_8_bit else with_input(case, "Convert to 8 bit", as_8_bit=True)
+def _to_8_bit(case: Case, step: Step) -> Fix | None:
+    """The fix that feeds the pipeline 8 bit, or does without a step that would raise then; None where it is fed 8 bit."""
+    if case.facts is None or case.facts.header.format == "uchar" or case.pipeline.input.as_8_bit:
+        return None
+    eight = replace(case.facts, header=replace(case.before(step), format="uchar"))
+    if catalog.problems(step, eight) and not catalog.problems(step, case.seen(step)):
+        return switched_off(case, step)
+    return with_input(case, "Convert to 8 bit", as_8_bit=True)
 
 
 def _culprit(case: Case, step: Step, *transforms: str) -> Step | None:
@@ -50,7 +55,7 @@ def _culprit(case: Case, step: Step, *transforms: str) -> Step | None:
 def _before(case: Case, step: Step, culprit: Step | None) -> Fix | None:
     """The fix that moves a step before what makes floats; where the file itself holds them, 8 bit."""
     if culprit is None or case.source().format in FLOATS:
-        return _to_8_bit(case)
+        return _to_8_bit(case, step)
     return Fix(f"Move before {culprit.transform}", edits.move_before(case.pipeline, step.id, culprit.id))
 
 
@@ -59,7 +64,7 @@ def _wide(case: Case, step: Step) -> Iterator[Hit]:
     wide = sorted(arriving.formats(case, step) & set(catalog.WIDER_INTEGERS))
     if not wide:
         return
-    dtype, top, name, fix = DTYPES[wide[0]], TOPS[wide[0]], step.transform, _to_8_bit(case)
+    dtype, top, name, fix = DTYPES[wide[0]], TOPS[wide[0]], step.transform, _to_8_bit(case, step)
     defect = catalog.EIGHT_BIT_ONLY[name]
     ends = "the colours come out wrong" if name == "HEDShift" else "nearly every pixel ends at a limit"
     message = f"{name} takes {dtype} for 8 bit: {ends} ({defect})."
@@ -76,7 +81,7 @@ def _kept(case: Case, step: Step) -> Iterator[Hit]:
         dtype, top = DTYPES[wide[0]], TOPS[wide[0]]
         message = f"ToDtype leaves {dtype} as it is, without an error; it takes 8 bit and float only (D18)."
         evidence = f"What follows gets values up to {top:,} where {step.get('dtype')} is asked for."
-        yield Hit(message, evidence, step.id, _to_8_bit(case))
+        yield Hit(message, evidence, step.id, _to_8_bit(case, step))
 
 
 def _floats(case: Case, step: Step) -> Iterator[Hit]:
@@ -106,7 +111,7 @@ def _noise(case: Case, step: Step) -> Iterator[Hit]:
     if wide:
         message = f"GaussNoise counts in 8-bit levels: in {DTYPES[wide[0]]} its noise cannot be seen (D10)."
         evidence = f"Its deviation is at most {most:.3g} of {TOPS[wide[0]]:,} levels, {percent(most / TOPS[wide[0]])}."
-        yield Hit(message, evidence, step.id, _to_8_bit(case))
+        yield Hit(message, evidence, step.id, _to_8_bit(case, step))
     elif formats & set(FLOATS) and most >= 1:
         message = "GaussNoise counts in 8-bit levels: on float values from 0 to 1 nothing but noise is left (D10)."
         evidence = f"Its deviation reaches {most:.3g}, where the image's values have a range of 1."
@@ -122,7 +127,7 @@ def _dropped_to_float(case: Case, step: Step) -> Iterator[Hit]:
         evidence = (
             f"Applied in {percent(case.chance(step))} of the draws: these are float32, the others {DTYPES[wide[0]]}."
         )
-        yield Hit(message, evidence, step.id, _to_8_bit(case))
+        yield Hit(message, evidence, step.id, _to_8_bit(case, step))
 
 
 # Fills
@@ -152,7 +157,7 @@ def _fill(case: Case, step: Step) -> Iterator[Hit]:
     evidence = f"The fill is {share}."
     if argument is None:
         message = f"CropOrPad fills with 255 whatever the format, {how}; its fill cannot be chosen (D21)."
-        yield Hit(message, evidence, step.id, padded(case, step, wrong[0]) or _to_8_bit(case))
+        yield Hit(message, evidence, step.id, padded(case, step, wrong[0]) or _to_8_bit(case, step))
         return
     fill = 1.0 if wrong[0] in FLOATS else TOPS[wrong[0]]
     message = f"{step.transform} fills with 255 whatever the format, {how}: give {argument} (D21)."
@@ -184,6 +189,8 @@ def _bands(case: Case, step: Step) -> Iterator[Hit]:
     evidence = f"{percent(case.chance(step))} of the results have {after} bands in place of {before}."
     if before > after:
         fix = with_input(case, f"Read {after} bands", bands=after) if case.source().bands == before else None
+        if is_ink(case):
+            fix = with_input(case, "Convert to RGB", as_8_bit=True, bands=None)
         yield Hit(f"{step.transform} keeps {after} of {before} bands (D13).", evidence, step.id, fix)
         return
     is_noise = step.transform == "GaussNoise"
@@ -218,7 +225,35 @@ def _alpha(case: Case) -> Iterator[Hit]:
 _WITH_ALPHA = {(n, i) for n, spaces in ((4, ("srgb", "rgb", "rgb16", "scrgb")), (2, ("b-w", "grey16"))) for i in spaces}
 
 
+def is_ink(case: Case) -> bool:
+    """Whether the pipeline is fed the four inks of a CMYK file."""
+    choice = case.pipeline.input
+    return case.facts is not None and case.facts.header.interpretation == "cmyk" and not choice.as_8_bit
+
+
+def _ink(case: Case) -> Iterator[Hit]:
+    """A CMYK file holds inks, where every step and all statistics mean light."""
+    if not is_ink(case) or not any(step.transform not in _OF_ANY_BANDS for step in case.steps()):
+        return
+    message = (
+        "The image is CMYK: its four bands are inks, where white is 0; colour steps and statistics are meant for light."
+    )
+    evidence = "White paper is 0, 0, 0, 0 in it, and 255, 255, 255 as RGB."
+    yield Hit(message, evidence, None, with_input(case, "Convert to RGB", as_8_bit=True, bands=None))
+
+
+_OF_ANY_BANDS = frozenset(
+    name for name, spec in catalog.TRANSFORMS.items() if spec.family in ("Geometry", "Crop and pad", "Resize")
+) | {"NoOp", "ToTensor", "ToDtype"}
+"""Steps to which it is all the same what a band means."""
+
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "cmyk",
+        Severity.WARNING,
+        "The image is CMYK, and is fed as four bands of ink.",
+        _ink,
+    ),
     Rule(
         "wide-integers",
         Severity.ERROR,
