@@ -10,6 +10,9 @@ from augviz import catalog
 from augviz.errors import PipelineError
 from augviz.model import Group, ImageFacts, Item, Pipeline, Step
 
+MAX_ITEMS = 200
+"""Steps and groups that a page shows the cards of; a browser needs about a second for so many."""
+
 
 class GoneError(PipelineError):
     """A click was for a step that an earlier click has removed."""
@@ -25,6 +28,15 @@ def items(pipeline: Pipeline) -> Iterator[Item]:
                 yield from walk(item.steps)
 
     return walk(pipeline.steps)
+
+
+def check_count(pipeline: Pipeline) -> None:
+    """Raises PipelineError where a pipeline has more steps and groups than can be shown."""
+    count = sum(1 for _ in items(pipeline))
+    if count > MAX_ITEMS:
+        raise PipelineError(
+            f"The pipeline has {count} steps and groups; at most {MAX_ITEMS} are shown here, the command line takes more."
+        )
 
 
 def find(pipeline: Pipeline, item_id: str) -> Item:

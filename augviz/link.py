@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from augviz import saved
+from augviz import edits, saved
 from augviz.errors import AugvizError
 from augviz.model import Pipeline
 from augviz.settings import Settings, get_settings
@@ -74,6 +74,7 @@ def decode(text: str) -> Link:
     try:
         source = SourceRef.from_json(data["source"]) if "source" in data else None
         pipeline = saved.load(data.get("pipeline"))
+        edits.check_count(pipeline)
     except AugvizError as error:
         raise LinkError(f"The address has no valid state: {error}") from error
     if source is not None and source.kind == "upload":

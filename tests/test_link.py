@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from augviz import link, presets, settings
+from augviz import edits, link, presets, settings
 from augviz.model import Pipeline, Step
 from augviz.sources import SourceRef
 from tests.strategies import pipelines
@@ -42,6 +42,14 @@ def test_a_long_pipeline_fits_an_address() -> None:
 
 def _renamed(pipeline: Pipeline, k: int) -> list[Step]:
     return [Step(f"s{4 * k + i}", s.transform, s.args, s.p) for i, s in enumerate(pipeline.leaves())]
+
+
+def test_more_steps_than_a_page_can_show_are_refused() -> None:
+    most = tuple(Step(f"s{k}", "NoOp") for k in range(edits.MAX_ITEMS))
+    assert len(link.decode(link.encode(SAMPLE, Pipeline(most), 0)).pipeline.steps) == edits.MAX_ITEMS
+
+    with pytest.raises(link.LinkError, match="has 201 steps and groups; at most 200 are shown"):
+        link.decode(link.encode(SAMPLE, Pipeline((*most, Step("more", "NoOp"))), 0))
 
 
 def test_an_upload_is_never_in_the_address() -> None:

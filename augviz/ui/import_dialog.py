@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from augviz import parse
+from augviz import edits, parse
 from augviz.errors import PipelineError
 from augviz.model import InputChoice, Pipeline
 from augviz.parse import Read
@@ -39,6 +39,7 @@ def open_dialog() -> None:
             found = _read(text.encode("utf-8", "replace"), "")
         else:
             return
+        edits.check_count(found.pipeline)
     except PipelineError as error:
         st.error(escaped(str(error)), icon=":material/error:")
         return
