@@ -10,6 +10,7 @@ plan for its result, `table()` the tutorial's table. All sizes are bytes; limits
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from augviz.memory_parts import Part, device_bytes, hold_bytes, host_bytes, part
 from augviz.memory_plan import (
     BYTES,
     DEVICE_DTYPES,
+    DISC_BYTES,
     MAX_BANDS,
     MAX_COUNT,
     MAX_SIDE,
@@ -135,7 +137,15 @@ def largest_square(plan: Plan, host_limit: int | None = None, device_limit: int 
         file = replace(plan.source, width=side, height=side) if plan.source else None
         return replace(plan, width=side, height=side, source=file)
 
-    return _largest(1, MAX_SIDE, lambda side: fits(square(side), host_limit, device_limit))
+    def is_possible(side: int) -> bool:
+        return fits(square(side), host_limit, device_limit)
+
+    # A larger image can take less, where libvips decodes it into a file and not into memory.
+    to_disc = 1
+    if plan.source and not plan.source.region_readable:
+        to_disc = min(math.isqrt(DISC_BYTES // plan.source.pixel_bytes) + 1, MAX_SIDE)
+    above = _largest(to_disc, MAX_SIDE, is_possible)
+    return above if above is not None or to_disc == 1 else _largest(1, to_disc - 1, is_possible)
 
 
 def most_workers(plan: Plan, host_limit: int | None = None, device_limit: int | None = None) -> int | None:

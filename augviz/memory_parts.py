@@ -30,8 +30,8 @@ class Part:
     leaves_out: str
 
 
-LOADING_BYTES = 12_000_000
-"""What a process that loads has beside pixels, once. This and the next five: fitted to what `make memory` measures."""
+LOADING_BYTES = 10_000_000
+"""What a process that loads has beside pixels, once. This and the next four: fitted to what `make memory` measures."""
 
 THREAD_BYTES = 1_200_000
 """What each thread of libvips has beside pixels."""
@@ -39,11 +39,14 @@ THREAD_BYTES = 1_200_000
 THREAD_PIXELS = 200_000
 """Pixels of the result that each thread of libvips has in work."""
 
-FORKED_BYTES = 12_000_000
+FORKED_BYTES = 14_000_000
 """What a forked worker has of its own: pages that it shares with nobody as soon as it writes to them."""
 
 SPAWNED_BYTES = 180_000_000
 """What a spawned worker has of its own: it imports PyTorch and albumentationsxl again."""
+
+CACHE_BYTES = 100 * 2**20
+"""What libvips' cache of operations keeps of earlier images (its default, vips_cache_set_max_mem)."""
 
 WRITTEN_LINES = 256
 """Lines that libvips holds while it streams into a file: two buffers of 128."""
@@ -70,16 +73,20 @@ def _host(plan: Plan) -> tuple[Part, ...]:
 
 def _source(plan: Plan) -> Part:
     file, makers = plan.file, max(plan.workers, 1)
-    lines = min(2 * file.tile_height, file.height) if file.region_readable else file.height
-    how = "two rows of tiles" if file.region_readable else "the whole image, since the file cannot be read by regions"
-    return Part(
-        "source",
-        "Source buffers",
-        "host",
-        makers * file.width * lines * file.pixel_bytes,
-        f"{_loading(plan)}{_size(file.width, lines)} × {file.pixel_bytes} B a pixel: {how}",
-        "The file itself in the system's cache, and up to 100 MB of earlier images in libvips' cache.",
-    )
+    count, lines = file.decoded_bytes, min(2 * file.tile_height, file.height)
+    rows = f"{_size(file.width, lines)} × {file.pixel_bytes} B a pixel"
+    left_out = "The file itself in the system's cache."
+    if file.region_readable:
+        each, how = file.width * lines * file.pixel_bytes, f"{rows}: two rows of tiles"
+    elif file.is_decoded_to_disc:
+        each, how = file.width * lines * file.pixel_bytes, f"{rows}, of an image decoded whole into a temporary file"
+        left_out = (
+            f"That file, {count:,} B in each process: on disc, or in memory where the temporary folder is in memory."
+        )
+    else:
+        kept = CACHE_BYTES // count
+        each, how = (1 + kept) * count, f"(1 image decoded whole + {kept} earlier ones in libvips' cache) × {count:,} B"
+    return Part("source", "Source buffers", "host", makers * each, f"{_loading(plan)}{how}", left_out)
 
 
 def _streaming(plan: Plan) -> Part:
@@ -90,7 +97,7 @@ def _streaming(plan: Plan) -> Part:
         "libvips streaming",
         "host",
         max(plan.workers, 1) * (LOADING_BYTES + plan.threads * thread),
-        f"{_loading(plan)}({LOADING_BYTES / 1e6:g} MB + {plan.threads} threads × ({THREAD_BYTES / 1e6:g} MB + "
+        f"{_loading(plan)}({LOADING_BYTES:,} B + {plan.threads} threads × ({THREAD_BYTES:,} B + "
         f"{THREAD_PIXELS:,} px × {pixel} B)), fitted to measurements",
         "Steps that hold more than a few lines: hundreds of dropout holes, ElasticTransform.",
     )
@@ -117,8 +124,9 @@ def _batches(plan: Plan) -> tuple[Part, ...]:
             "host",
             makers * batch,
             f"{_loading(plan)}{one}, as ToTensor gives them",
-            "Masks and boxes. Without workers, results under 32 MiB can take hundreds of MB more over many images, since glibc "
-            "keeps what they leave between them; MALLOC_MMAP_THRESHOLD_=1000000 in the environment prevents that.",
+            "Masks and boxes. Without workers, results under 33,554,432 B can take many times as much over hundreds of "
+            "images, since glibc keeps what they leave between them; MALLOC_MMAP_THRESHOLD_=1000000 in the environment "
+            "prevents that.",
         ),
         Part(
             "batch",
@@ -160,7 +168,7 @@ def _processes(plan: Plan) -> Part:
         "Worker processes",
         "host",
         plan.workers * each,
-        f"{plan.workers} workers{stay} × {each / 1e6:g} MB, measured for PyTorch with albumentationsxl",
+        f"{plan.workers} workers{stay} × {each:,} B, measured for PyTorch with albumentationsxl",
         "What else the script imports or loads before the workers start.",
     )
 
@@ -227,5 +235,6 @@ def hold_bytes(plan: Plan) -> int:
 
 
 def _passing_bytes(plan: Plan) -> int:
-    one = replace(plan, workers=0)
-    return _source(one).bytes + _streaming(one).bytes
+    """While one image passes, all that is decoded of it counts, a temporary file too as long as it is mapped."""
+    one, file = replace(plan, workers=0), plan.file
+    return (_source(one).bytes if file.region_readable else file.decoded_bytes) + _streaming(one).bytes

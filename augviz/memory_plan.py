@@ -34,6 +34,9 @@ MAX_BANDS = 10_000
 MAX_COUNT = 1_000_000
 """Highest batch size, number of workers and prefetch factor."""
 
+DISC_BYTES = 100 * 2**20
+"""From here on libvips decodes an image into a temporary file (its default, VIPS_DISC_THRESHOLD)."""
+
 TILE_SIDE = 256
 """Side of a TIFF's tiles, where it is not known."""
 
@@ -67,6 +70,16 @@ class Source:
         _check("source height", self.height, 1, MAX_SIDE)
         _check("source bytes per pixel", self.pixel_bytes, 1, MAX_BANDS * 16)
         _check("source tile height", self.tile_height, 1, MAX_SIDE)
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of all pixels."""
+        return self.width * self.height * self.pixel_bytes
+
+    @property
+    def is_decoded_to_disc(self) -> bool:
+        """Whether libvips decodes the whole file into a temporary one, since it is too large to be decoded in memory."""
+        return not self.region_readable and self.decoded_bytes > DISC_BYTES
 
 
 @dataclass(frozen=True, slots=True)

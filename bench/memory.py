@@ -145,21 +145,28 @@ def run(plan: Plan, path: Path, by_chance: bool = False) -> Peak:
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        if process.stdout.readline().strip() != "ready":
-            raise RuntimeError("the process could not be started")
-        time.sleep(0.3)
-        base, _ = sample(process.pid)
-        said: list[str] = []
-        answers = process.stdout
-        listener = threading.Thread(target=lambda: said.append(answers.readline().strip()))
-        listener.start()
-        process.stdin.write("load\n")
-        process.stdin.flush()
-        total = pss = base
-        while listener.is_alive():
-            now, alone = sample(process.pid)
-            total, pss = max(total, now), max(pss, alone)
-            time.sleep(SAMPLE_SECONDS)
+        try:
+            if process.stdout.readline().strip() != "ready":
+                raise RuntimeError("the process could not be started")
+            time.sleep(0.3)
+            base, _ = sample(process.pid)
+            said: list[str] = []
+            answers = process.stdout
+            listener = threading.Thread(target=lambda: said.append(answers.readline().strip()))
+            listener.start()
+            process.stdin.write("load\n")
+            process.stdin.flush()
+            total = pss = base
+            while listener.is_alive():
+                started = time.perf_counter()
+                now, alone = sample(process.pid)
+                total, pss = max(total, now), max(pss, alone)
+                time.sleep(
+                    max(SAMPLE_SECONDS, time.perf_counter() - started)
+                )  # reading gigabytes of pages takes a while
+        except BaseException:
+            process.kill()  # its workers end by themselves when it is gone
+            raise
     if said != ["done"]:
         raise RuntimeError(f"the process ended with status {process.returncode}")
     return Peak(total - base, pss - base)
