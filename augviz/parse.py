@@ -60,7 +60,7 @@ def read(text: str, name: str = "", *, number: int | None = None) -> Read:
     try:
         if len(text) > MAX_CHARACTERS:
             raise PipelineError(f"The text has {len(text)} characters, more than {MAX_CHARACTERS}.")
-        return _json(text) if is_json(text) else _python(text, number)
+        return _json(text) if is_json(text) or name.lower().endswith(".json") else _python(text, number)
     except RecursionError:
         raise PipelineError(f"{_prefix(name)}The pipeline is nested too deeply to be read.") from None
     except PipelineError as error:

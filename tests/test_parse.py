@@ -806,3 +806,8 @@ def test_deep_library_json_is_refused() -> None:
         entry = {"__class_fullname__": "OneOf", "transforms": [entry]}
 
     assert "nested" in failure(json.dumps({"transform": entry}))
+
+
+def test_a_cut_file_called_json_is_told_as_json() -> None:
+    with pytest.raises(PipelineError, match=r"^cut\.json: .*JSON"):
+        parse.read("[1,2", "cut.json")
