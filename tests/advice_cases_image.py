@@ -109,6 +109,7 @@ SPARES: dict[str, tuple[Example, ...]] = {
         example("only a crop", step("CropOrPad", height=64, width=96), image=DEEP),
     ),
     "bands-change": (
+        example("16 bit keeps seven bands", step("RandomBrightnessContrast"), image=facts(96, 64, 7, "ushort")),
         example("colours", step("RandomBrightnessContrast"), step("GaussNoise"), image=SMALL),
         example("one noise for all bands", step("GaussNoise", per_channel=False), image=GREY),
         example("16-bit grey", step("Blur"), image=facts(96, 64, 1, "ushort")),

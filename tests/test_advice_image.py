@@ -266,3 +266,11 @@ def test_a_long_pipeline_of_uncertain_steps_has_few_numbers_of_bands() -> None:
     case = Case(Pipeline((*steps, Step("last", "Normalize"))), facts(bands=4))
 
     assert arriving.bands(case, Step("last", "Normalize")) == (4, 3)
+
+
+def test_what_cannot_follow_seven_bands_of_16_bit_is_an_error() -> None:
+    """RandomBrightnessContrast keeps bands beyond the third but in 8 bit, so that Normalize gets them all."""
+    normalize = Step("n", "Normalize", (("mean", (0.5,) * 3), ("std", (0.2,) * 3)))
+    case = Case(Pipeline((Step("b", "RandomBrightnessContrast", p=1.0), normalize)), facts(96, 64, 7, "ushort"))
+
+    assert "mean must have 1 or 7 numbers" in " ".join(finding.hit.message for finding in advise(case))

@@ -48,16 +48,16 @@ def bands(case: Case, step: Step) -> tuple[int, ...]:
         if other.id == step.id:
             break
         chance = case.chance(other)
-        after = [made_bands(other, count) for count in made]
+        after = [made_bands(other, count, one) for count in made for one in sorted(formats(case, other))]
         # Without repeats, or they would double at every step.
         made = list(dict.fromkeys(after if chance >= 1 else made + after if chance > 0 else made))
     return tuple(made)
 
 
-def made_bands(step: Step, before: int) -> int:
-    """How many bands a step makes, if it is applied and does not raise."""
+def made_bands(step: Step, before: int, pixel_format: str) -> int:
+    """How many bands a step makes of an image of a format, if it is applied and does not raise."""
     if step.transform == "RandomBrightnessContrast":
-        return min(before, 3)  # D13
+        return min(before, 3) if pixel_format == "uchar" else before  # D13
     if before == 1 and step.transform == "HueSaturationValue":
         return 3  # D14
     if before == 1 and step.transform == "GaussNoise" and step.get("per_channel", True):

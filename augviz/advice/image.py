@@ -11,19 +11,16 @@ from augviz.advice.case import Case, Fix, Hit, Rule, Severity
 from augviz.advice.steps import (
     each,
     given,
-    in_place,
     limits,
     names,
-    new_ids,
-    number,
     on_top,
     percent,
     switched_off,
     with_input,
 )
-from augviz.model import DTYPES, Group, Step, Value
+from augviz.model import DTYPES, Step
 
-__all__ = ["ALPHA_TOO", "RULES", "padded"]
+__all__ = ["ALPHA_TOO", "FLOATS", "RULES", "TOPS", "culprit", "to_8_bit"]
 
 TOPS = {"ushort": 65535, "short": 32767, "uint": 2**32 - 1, "int": 2**31 - 1}
 FLOATS = ("float", "double")
@@ -32,7 +29,7 @@ FLOATS = ("float", "double")
 # Formats
 
 
-def _to_8_bit(case: Case, step: Step) -> Fix | None:
+def to_8_bit(case: Case, step: Step) -> Fix | None:
     """The fix that feeds the pipeline 8 bit, or does without a step that would raise then; None where it is fed 8 bit."""
     if case.facts is None or case.facts.header.format == "uchar" or case.pipeline.input.as_8_bit:
         return None
@@ -42,7 +39,7 @@ def _to_8_bit(case: Case, step: Step) -> Fix | None:
     return with_input(case, "Convert to 8 bit", as_8_bit=True)
 
 
-def _culprit(case: Case, step: Step, *transforms: str) -> Step | None:
+def culprit(case: Case, step: Step, *transforms: str) -> Step | None:
     """The first step of these transforms above another, both on the top level."""
     for item in case.pipeline.steps:
         if item.id == step.id:
@@ -52,11 +49,11 @@ def _culprit(case: Case, step: Step, *transforms: str) -> Step | None:
     return None
 
 
-def _before(case: Case, step: Step, culprit: Step | None) -> Fix | None:
+def _before(case: Case, step: Step, maker: Step | None) -> Fix | None:
     """The fix that moves a step before what makes floats; where the file itself holds them, 8 bit."""
-    if culprit is None or case.source().format in FLOATS:
-        return _to_8_bit(case, step)
-    return Fix(f"Move before {culprit.transform}", edits.move_before(case.pipeline, step.id, culprit.id))
+    if maker is None or case.source().format in FLOATS:
+        return to_8_bit(case, step)
+    return Fix(f"Move before {maker.transform}", edits.move_before(case.pipeline, step.id, maker.id))
 
 
 def _wide(case: Case, step: Step) -> Iterator[Hit]:
@@ -64,7 +61,7 @@ def _wide(case: Case, step: Step) -> Iterator[Hit]:
     wide = sorted(arriving.formats(case, step) & set(catalog.WIDER_INTEGERS))
     if not wide:
         return
-    dtype, top, name, fix = DTYPES[wide[0]], TOPS[wide[0]], step.transform, _to_8_bit(case, step)
+    dtype, top, name, fix = DTYPES[wide[0]], TOPS[wide[0]], step.transform, to_8_bit(case, step)
     defect = catalog.EIGHT_BIT_ONLY[name]
     ends = "the colours come out wrong" if name == "HEDShift" else "nearly every pixel ends at a limit"
     message = f"{name} takes {dtype} for 8 bit: {ends} ({defect})."
@@ -81,7 +78,7 @@ def _kept(case: Case, step: Step) -> Iterator[Hit]:
         dtype, top = DTYPES[wide[0]], TOPS[wide[0]]
         message = f"ToDtype leaves {dtype} as it is, without an error; it takes 8 bit and float only (D18)."
         evidence = f"What follows gets values up to {top:,} where {step.get('dtype')} is asked for."
-        yield Hit(message, evidence, step.id, _to_8_bit(case, step))
+        yield Hit(message, evidence, step.id, to_8_bit(case, step))
 
 
 def _floats(case: Case, step: Step) -> Iterator[Hit]:
@@ -89,16 +86,16 @@ def _floats(case: Case, step: Step) -> Iterator[Hit]:
     defect = catalog.EIGHT_BIT_ONLY.get(step.transform)
     if defect is None or not arriving.formats(case, step) & set(FLOATS):
         return
-    culprit = _culprit(case, step, "Normalize", "ToDtype")
+    maker = culprit(case, step, "Normalize", "ToDtype")
     if step.transform != "RandomBrightnessContrast":
         message = f"{step.transform} makes an 8-bit image of float values, black where they run from 0 to 1 ({defect})."
         evidence = "Values from 0 to 1 become 0 or 1 of 255 levels."
-    elif culprit := _culprit(case, step, "Normalize"):
+    elif maker := culprit(case, step, "Normalize"):
         message = f"{step.transform} cuts what Normalize has made off at 0 and 1 ({defect})."
         evidence = "What lies below the mean, about half of an image, becomes 0 throughout."
     else:
         return
-    yield Hit(message, evidence, step.id, _before(case, step, culprit))
+    yield Hit(message, evidence, step.id, _before(case, step, maker))
 
 
 def _noise(case: Case, step: Step) -> Iterator[Hit]:
@@ -111,11 +108,11 @@ def _noise(case: Case, step: Step) -> Iterator[Hit]:
     if wide:
         message = f"GaussNoise counts in 8-bit levels: in {DTYPES[wide[0]]} its noise cannot be seen (D10)."
         evidence = f"Its deviation is at most {most:.3g} of {TOPS[wide[0]]:,} levels, {percent(most / TOPS[wide[0]])}."
-        yield Hit(message, evidence, step.id, _to_8_bit(case, step))
+        yield Hit(message, evidence, step.id, to_8_bit(case, step))
     elif formats & set(FLOATS) and most >= 1:
         message = "GaussNoise counts in 8-bit levels: on float values from 0 to 1 nothing but noise is left (D10)."
         evidence = f"Its deviation reaches {most:.3g}, where the image's values have a range of 1."
-        yield Hit(message, evidence, step.id, _before(case, step, _culprit(case, step, "Normalize", "ToDtype")))
+        yield Hit(message, evidence, step.id, _before(case, step, culprit(case, step, "Normalize", "ToDtype")))
 
 
 def _dropped_to_float(case: Case, step: Step) -> Iterator[Hit]:
@@ -127,53 +124,7 @@ def _dropped_to_float(case: Case, step: Step) -> Iterator[Hit]:
         evidence = (
             f"Applied in {percent(case.chance(step))} of the draws: these are float32, the others {DTYPES[wide[0]]}."
         )
-        yield Hit(message, evidence, step.id, _to_8_bit(case, step))
-
-
-# Fills
-
-
-def _fills(case: Case, step: Step) -> bool:
-    """Whether a step can show what is outside the image."""
-    if step.transform == "Rotate":
-        return (limits(step, "limit") or (0, 1)) != (0, 0)
-    if step.transform == "Affine":
-        return bool(catalog.resolved_args(step)["mode"] == "background")
-    if step.transform == "CropOrPad":
-        height, width = number(step, "height") or 0, number(step, "width") or 0
-        return any(width > shape.width[0] or height > shape.height[0] for shape in arriving.shapes(case, step))
-    return True
-
-
-def _fill(case: Case, step: Step) -> Iterator[Hit]:
-    """What is outside the image is filled with 255 in every format, unless the fill is given (D21)."""
-    wrong = sorted(arriving.formats(case, step) - {"uchar", "char"})
-    argument = catalog.FILLS.get(step.transform)
-    if not wrong or not _fills(case, step) or (argument is not None and step.get(argument) is not None):
-        return
-    is_wide = wrong[0] in catalog.WIDER_INTEGERS
-    how = "nearly black in 16 bit" if is_wide else "far too bright from 0 to 1"
-    share = f"255 of {TOPS[wrong[0]]:,}, {percent(255 / TOPS[wrong[0]])} of white" if is_wide else "255 times white"
-    evidence = f"The fill is {share}."
-    if argument is None:
-        message = f"CropOrPad fills with 255 whatever the format, {how}; its fill cannot be chosen (D21)."
-        yield Hit(message, evidence, step.id, padded(case, step, wrong[0]) or _to_8_bit(case, step))
-        return
-    fill = 1.0 if wrong[0] in FLOATS else TOPS[wrong[0]]
-    message = f"{step.transform} fills with 255 whatever the format, {how}: give {argument} (D21)."
-    yield Hit(message, evidence, step.id, given(case, f"Set {argument}", step, **{argument: fill}))
-
-
-def padded(case: Case, step: Step, format: str) -> Fix | None:
-    """CropOrPad as what it does in two steps, the first of which can be told its fill; only where always the same."""
-    height, width = step.get("height"), step.get("width")
-    if case.chance(step) < 1 or step.get("direction", "centre") != "centre" or not (height and width):
-        return None
-    fill: Value = 1.0 if format in FLOATS else TOPS.get(format, 255)
-    ids = new_ids(case)
-    pad = Step(next(ids), "PadIfNeeded", (("min_height", height), ("min_width", width), ("value", fill)))
-    crop = Step(next(ids), "CenterCrop", (("height", height), ("width", width)))
-    return in_place(case, "Pad, then crop", Group(step.id, "Sequential", (pad, crop), 1.0))
+        yield Hit(message, evidence, step.id, to_8_bit(case, step))
 
 
 # Bands
@@ -181,7 +132,9 @@ def padded(case: Case, step: Step, format: str) -> Fix | None:
 
 def _bands(case: Case, step: Step) -> Iterator[Hit]:
     """A step that makes more or fewer bands without a word."""
-    changes = {count: arriving.made_bands(step, count) for count in arriving.bands(case, step)}
+    # What changes none in 8 bit never does.
+    made = min(arriving.formats(case, step), key=lambda one: (one != "uchar", one))
+    changes = {count: arriving.made_bands(step, count, made) for count in arriving.bands(case, step)}
     changed = {before: after for before, after in changes.items() if before != after}
     if not changed or case.chance(step) <= 0 or "" in arriving.troubled(case, step):
         return
@@ -285,13 +238,6 @@ RULES: tuple[Rule, ...] = (
         Severity.WARNING,
         "ChannelDropout makes float of 16 bit in the draws that apply it (D20).",
         each(_dropped_to_float, "ChannelDropout"),
-    ),
-    Rule(
-        "fill-of-255",
-        Severity.WARNING,
-        "What is outside the image is filled with 255 in every format unless the fill is given: nearly black in 16 bit, far too "
-        "bright in float (D21).",
-        each(_fill, *catalog.FILLS, "CropOrPad"),
     ),
     Rule(
         "bands-change",
