@@ -63,12 +63,24 @@ GROUPS: dict[str, GroupSpec] = {row.name: row for row in rows.GROUP_ROWS}
 GENERAL_CAVEATS: tuple[Caveat, ...] = rows.GENERAL
 
 
+FEW_NAMES = 8
+"""No more names than this are listed in a sentence."""
+
+
 def _unknown(kind: str, name: str, known: Iterable[str]) -> PipelineError:
     names = tuple(known)
+    if name in TRANSFORMS or name in GROUPS:
+        other = "group" if kind == "transform" else "transform"
+        return PipelineError(f"{name} is a {other}, not a {kind}.")
     name = str(name)[:60]  # it may come from outside
     lowered = {n.lower(): n for n in names}
     close = difflib.get_close_matches(name.lower(), lowered, n=1)
-    hint = f"did you mean {lowered[close[0]]}?" if close else f"there are {', '.join(names)}."
+    if close:
+        hint = f"did you mean {lowered[close[0]]}?"
+    elif len(names) <= FEW_NAMES:
+        hint = f"there are {', '.join(names)}."
+    else:
+        hint = f"there are {len(names)}, which the page Transforms and docs/what-works.md list."
     return PipelineError(f"There is no {kind} {name!r}; {hint}")
 
 

@@ -191,7 +191,7 @@ COLOUR = (
             Caveat(
                 "D14",
                 "Hue is clipped instead of wrapping; 16 bit and float turn nearly black; 4 bands raise; grey gives 3 "
-                "bands; even a shift of zero changes pixels by up to 6 levels.",
+                "bands; any shift but three zeros costs the rounding of 8-bit HSV, up to 6 levels.",
                 "Convert to 8-bit RGB first.",
             ),
         ),

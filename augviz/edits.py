@@ -13,6 +13,9 @@ from augviz.model import Group, ImageFacts, Item, Pipeline, Step
 MAX_ITEMS = 200
 """Steps and groups that a page shows the cards of; a browser needs about a second for so many."""
 
+LAST = ("ToDtype", "Normalize", "ToTensor")
+"""What a pipeline ends with, in this order: values as a model takes them."""
+
 
 class GoneError(PipelineError):
     """A click was for a step that an earlier click has removed."""
@@ -142,6 +145,27 @@ def insert(pipeline: Pipeline, item: Item, group_id: str | None = None) -> Pipel
     if not isinstance(group, Group):
         raise PipelineError(f"{group_id!r} is a step, not a group.")
     return put(pipeline, replace(group, steps=(*group.steps, item)))
+
+
+def add(pipeline: Pipeline, item: Item, group_id: str | None = None) -> Pipeline:
+    """The pipeline with `item` where it belongs at the top level, or at the end of a group.
+
+    Steps that make a tensor end a pipeline, in the order of `LAST`: what changes pixels comes before them.
+    """
+    widened = insert(pipeline, item, group_id)
+    if group_id is not None:
+        return widened
+    behind = 0
+    for other in reversed(pipeline.steps):
+        if _last_place(other) <= _last_place(item):
+            break
+        behind += 1
+    return move(widened, item.id, -behind)
+
+
+def _last_place(item: Item) -> int:
+    """The place in `LAST`, -1 for what changes pixels, and for groups."""
+    return LAST.index(item.transform) if isinstance(item, Step) and item.transform in LAST else -1
 
 
 def move(pipeline: Pipeline, item_id: str, offset: int) -> Pipeline:

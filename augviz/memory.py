@@ -75,11 +75,23 @@ class Unit:
         return count / self.size
 
     def text(self, count: int | float) -> str:
-        """`count` bytes with one decimal, "12.9 GB"; below a tenth in whole MB or MiB, "63 MB"."""
+        """`count` bytes with one decimal, "12.9 GB"; below a tenth in whole MB or MiB, "63 MB"; tiny ones in bytes, "1,500 B"."""
+        if count and abs(count) < self.smaller_size / 10:
+            return f"{count:,.0f} B"
         if count and abs(count) < self.size / 10:
             smaller = count / self.smaller_size
             return f"{smaller:.0f} {self.smaller_name}" if abs(smaller) >= 1 else f"{smaller:.2g} {self.smaller_name}"
-        return f"{count / self.size:,.1f} {self.name}"
+        return f"{number_text(count / self.size)} {self.name}"
+
+
+def number_text(value: float) -> str:
+    """A number with one decimal, "12.9"; without one where it is large, "12,345"; a power of ten beyond that, "4 × 10^27"."""
+    if abs(value) < 9_999.95:
+        return f"{value:,.1f}"
+    if abs(value) < 999_999.5:
+        return f"{value:,.0f}"
+    digits, power = f"{value:.2e}".split("e")
+    return f"{float(digits):g} × 10^{int(power)}"
 
 
 GB = Unit("GB", 10**9, "MB", 10**6)

@@ -27,6 +27,9 @@ from augviz.notes import Notes
 from augviz.translate import PLAIN, XL
 
 _MAX_INT = 2**53
+_MAX_TIMES = 1000
+"""How often a list may be repeated: `[0.5] * 3`."""
+
 _MAX_DEPTH = 60
 """Expressions within expressions, names followed included."""
 
@@ -314,10 +317,14 @@ class Code:
             case ast.Constant(value=value):
                 return self._constant(node, value)
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
-                number = self._number(operand, depth)
+                number = self._number(operand, self._value(operand, depth + 1))
                 return -number if isinstance(sign, ast.USub) else number
             case ast.BinOp(left=left, op=operator, right=right):
-                return self._arithmetic(node, self._number(left, depth), operator, self._number(right, depth))
+                values = self._value(left, depth + 1), self._value(right, depth + 1)
+                if isinstance(operator, ast.Mult) and any(isinstance(value, list | tuple) for value in values):
+                    return self._repeated(node, *values)
+                numbers = self._number(left, values[0]), self._number(right, values[1])
+                return self._arithmetic(node, numbers[0], operator, numbers[1])
             case ast.List(elts=elements):
                 return [self._value(element, depth + 1) for element in elements]
             case ast.Tuple(elts=elements):
@@ -350,8 +357,15 @@ class Code:
             return value
         raise _Unreadable(self._why(node))
 
-    def _number(self, node: ast.expr, depth: int) -> int | float:
-        value = self._value(node, depth + 1)
+    def _repeated(self, node: ast.expr, left: Any, right: Any) -> Any:
+        """A list or a tuple times a whole number, in either order: `[0.5] * 3`."""
+        sequence, times = (left, right) if isinstance(left, list | tuple) else (right, left)
+        if not isinstance(times, int) or isinstance(times, bool) or not 0 <= times <= _MAX_TIMES:
+            raise _Unreadable(f"{self._shown(node)} repeats a list, but not 0 to {_MAX_TIMES} times")
+        self._count(max(1, times * _size(sequence)))
+        return sequence * times
+
+    def _number(self, node: ast.expr, value: Any) -> int | float:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return value
         raise _Unreadable(f"{self._shown(node)} is no number")
@@ -412,8 +426,8 @@ class Code:
 
     # Limits and words
 
-    def _count(self) -> None:
-        self._parts += 1
+    def _count(self, parts: int = 1) -> None:
+        self._parts += parts
         if self._parts > MAX_PARTS:
             raise PipelineError(f"The pipeline has more than {MAX_PARTS} parts.")
 
@@ -450,6 +464,13 @@ class Code:
         end = node.end_col_offset if node.end_lineno == node.lineno else None
         text = line[node.col_offset : end].decode(errors="replace").strip()
         return text if len(text) <= 40 and end is not None else f"{text[:37]}..."
+
+
+def _size(value: Any) -> int:
+    """Plain values in a value, those of its lists and dicts included."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return sum(map(_size, value)) + 1 if isinstance(value, list | tuple) else 1
 
 
 def _tree(text: str) -> tuple[ast.Module, str]:

@@ -21,7 +21,7 @@ from augviz.works import INPUTS, Input
 
 WIDTH, HEIGHT = 120, 90
 SIDE = 1200
-"""Of the image on which the library's own defaults are tried, some of which are sizes of 1024 px; only its middle is made."""
+"""Of the image on which the library's own defaults are tried, some of which are sizes of 1024 px; mostly its middle is enough."""
 
 FITTING: dict[str, dict[str, Value]] = {
     "RandomCrop": {"height": 60, "width": 80},

@@ -30,6 +30,36 @@ def test_an_item_moves_on_its_level_and_stops_at_the_ends() -> None:
     assert ids(edits.move(NESTED, "s3", -1)) == ["s1", "s4", "s3", "s2"]
 
 
+@pytest.mark.parametrize(
+    ("present", "added", "result"),
+    [
+        ("Rotate", "Blur", "Rotate Blur"),
+        ("Rotate Normalize ToTensor", "Blur", "Rotate Blur Normalize ToTensor"),
+        ("Rotate ToDtype Normalize ToTensor", "Blur", "Rotate Blur ToDtype Normalize ToTensor"),
+        ("Rotate ToDtype", "Blur", "Rotate Blur ToDtype"),
+        ("Normalize Rotate ToTensor", "Blur", "Normalize Rotate Blur ToTensor"),
+        ("Rotate ToTensor", "Normalize", "Rotate Normalize ToTensor"),
+        ("Rotate ToDtype ToTensor", "Normalize", "Rotate ToDtype Normalize ToTensor"),
+        ("Rotate Normalize ToTensor", "ToDtype", "Rotate ToDtype Normalize ToTensor"),
+        ("Rotate Normalize", "ToTensor", "Rotate Normalize ToTensor"),
+        ("", "Normalize", "Normalize"),
+    ],
+)
+def test_a_step_is_added_before_what_makes_the_tensor_and_that_in_its_order(
+    present: str, added: str, result: str
+) -> None:
+    pipeline = Pipeline(tuple(Step(name, name) for name in present.split()))
+
+    assert ids(edits.add(pipeline, Step(added, added))) == result.split()
+
+
+def test_a_group_is_added_before_what_makes_the_tensor_and_a_member_at_the_end_of_its_group() -> None:
+    pipeline = Pipeline((GROUP, Step("n", "Normalize")))
+
+    assert ids(edits.add(pipeline, Group("g", "OneOf"))) == ["s4", "s2", "s3", "g", "n"]
+    assert ids(edits.add(pipeline, A, "s4")) == ["s4", "s2", "s3", "s1", "n"]
+
+
 def test_a_step_moves_into_a_group_and_out_again() -> None:
     inside = edits.move_into(NESTED, "s1", "s4")
 

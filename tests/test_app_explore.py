@@ -152,12 +152,12 @@ def test_a_preset_replaces_the_steps_and_can_be_undone(app: AppTest) -> None:
     assert state(app).pipeline == presets.FIRST.pipeline
 
 
-def test_an_added_step_is_open_and_stands_before_the_tensor(app: AppTest) -> None:
+def test_an_added_step_is_open_and_stands_before_normalize_and_the_tensor(app: AppTest) -> None:
     app.button(key="explore.add").click().run()
     app.button(key="explore.picker.add.GaussianBlur").click().run()
 
-    assert names(app) == ["RandomBrightnessContrast", "Rotate", "Normalize", "GaussianBlur", "ToTensor"]
-    assert state(app).opened == state(app).pipeline.steps[3].id
+    assert names(app) == ["RandomBrightnessContrast", "Rotate", "GaussianBlur", "Normalize", "ToTensor"]
+    assert state(app).opened == state(app).pipeline.steps[2].id
 
 
 def test_the_search_for_a_step_finds_it_by_what_it_does(app: AppTest) -> None:
@@ -518,11 +518,11 @@ def test_a_step_that_no_argument_mends_says_why_and_can_be_switched_off(app: App
     assert "reason" not in viewer_data(app)
 
 
-def test_a_group_is_added_before_the_tensor_that_ends_the_pipeline(app: AppTest) -> None:
+def test_a_group_is_added_before_what_ends_the_pipeline(app: AppTest) -> None:
     app.button(key="explore.add").click().run()
     app.button(key="explore.picker.add.OneOf").click().run()
 
-    assert names(app)[-2:] == ["OneOf", "ToTensor"]
+    assert names(app)[-3:] == ["OneOf", "Normalize", "ToTensor"]
 
 
 def test_a_cleared_number_changes_nothing(app: AppTest) -> None:

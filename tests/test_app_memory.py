@@ -204,6 +204,23 @@ def test_ticks_are_round_and_cover_what_is_shown(unit: memory.Unit, count: int) 
     assert not re.search(OTHER_UNIT[unit.name], " ".join([*linear["ticktext"], *log["ticktext"]]))
 
 
+def test_no_two_parts_have_the_same_colour() -> None:
+    names = {part.name for part in memory.parts(memory.Plan(512, 512))}
+
+    assert names >= memory_charts.PART_COLOURS.keys() - {"source"}
+    assert len(set(memory_charts.PART_COLOURS.values())) == len(memory_charts.PART_COLOURS)
+
+
+@pytest.mark.parametrize("unit", memory.UNITS.values(), ids=lambda unit: unit.name)
+@given(count=st.integers(10**5, 10**38))
+def test_ticks_and_cells_of_large_amounts_stay_short(unit: memory.Unit, count: int) -> None:
+    texts = [*memory_ticks.linear(count, unit)["ticktext"], *memory_ticks.log(count, count, unit)["ticktext"]]
+
+    for text in [*texts, memory_ticks.short(count, unit)]:
+        assert len(text) <= 20, text
+        assert "e+" not in text
+
+
 # The tutorial's table
 
 

@@ -257,6 +257,17 @@ def test_an_unknown_transform_in_the_address_is_one_sentence_above_the_table(app
     assert len(app.dataframe[0].value) == len(catalog.TRANSFORMS)
 
 
+def test_a_group_in_the_address_is_opened_below_the_table(app: AppTest) -> None:
+    opened(app, "OneOf")
+    groups = {
+        name: e.proto.expanded for e in app.expander for name in catalog.GROUPS if e.label.startswith(f"**{name}**")
+    }
+
+    assert not app.error
+    assert "OneOf is a group" in app.info[0].value
+    assert groups == {name: name == "OneOf" for name in catalog.GROUPS}
+
+
 def test_what_the_library_s_own_defaults_do_is_said_where_they_fail(app: AppTest) -> None:
     assert "With the library's own defaults: Ends the process (SIGFPE)." in text(opened(app, "AdvancedBlur"))
     assert "With the library's own defaults: Leaves the image as it is." in text(opened(app, "GaussianBlur"))
@@ -278,12 +289,12 @@ def test_back_leads_to_the_table(app: AppTest) -> None:
     assert len(app.dataframe[0].value) == len(catalog.TRANSFORMS)
 
 
-def test_add_to_pipeline_leads_to_explore_with_the_step_at_its_end(app: AppTest) -> None:
+def test_add_to_pipeline_leads_to_explore_with_the_step_before_normalize(app: AppTest) -> None:
     opened(app, "MedianBlur").button(key="transforms.add").click().run()
     pipeline = app.session_state["explore"].pipeline
     names = [step.transform for step in pipeline.leaves()]
 
     assert not app.exception
-    assert "MedianBlur" in names
+    assert names == ["RandomBrightnessContrast", "Rotate", "MedianBlur", "Normalize", "ToTensor"]
     assert [number.key for number in app.number_input].count("explore.seed") == 1
     assert "transform" not in app.query_params

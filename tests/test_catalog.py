@@ -6,7 +6,7 @@ import inspect
 import random
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import product
@@ -340,6 +340,25 @@ def test_an_unknown_transform_is_refused_with_a_suggestion() -> None:
 def test_an_unknown_group_is_refused_with_a_suggestion() -> None:
     with pytest.raises(PipelineError, match="did you mean OneOf"):
         catalog.group("oneof")
+
+
+@pytest.mark.parametrize(
+    ("find", "name", "sentence"),
+    [
+        (catalog.transform, "Qqqq", "There is no transform 'Qqqq'; there are {count}, which the page Transforms and "),
+        (catalog.transform, "OneOf", "OneOf is a group, not a transform."),
+        (catalog.group, "Qqqq", "There is no group 'Qqqq'; there are OneOf, SomeOf, "),
+        (catalog.group, "Rotate", "Rotate is a transform, not a group."),
+    ],
+)
+def test_a_name_like_none_is_refused_by_a_short_sentence(
+    find: Callable[[str], object], name: str, sentence: str
+) -> None:
+    with pytest.raises(PipelineError) as error:
+        find(name)
+
+    assert str(error.value).startswith(sentence.format(count=len(catalog.TRANSFORMS)))
+    assert len(str(error.value)) < 120
 
 
 def test_resolved_arguments_are_in_the_librarys_order_without_missing_ones() -> None:

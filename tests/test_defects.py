@@ -177,7 +177,17 @@ def test_d13_random_brightness_contrast_needs_8_bit_rgb() -> None:
     assert pixel(step, flat(20000, dtype=np.uint16)) == [1, 1, 1]
 
 
-def test_d14_hue_is_clipped_and_float_turns_black() -> None:
+def test_d14_hue_is_clipped_and_float_turns_black_and_hsv_is_rounded() -> None:
+    colours = pyvips.Image.new_from_array(
+        np.indices((64, 64, 64), np.uint8).reshape(3, 512, 512).transpose(1, 2, 0) * 4
+    )
+
+    def change(shift: float) -> int:
+        result = run(A.HueSaturationValue((shift, shift), (0, 0), (0, 0), p=1), colours)["image"]
+        return int(np.abs(result.numpy().astype(int) - colours.numpy()).max())
+
+    assert change(0) == 0
+    assert change(0.5) == 6  # no whole level: the way to HSV and back alone
     assert pixel(A.HueSaturationValue((-20, -20), (0, 0), (0, 0), p=1), flat((255, 0, 0))) == [255, 0, 0]
     assert max(pixel(A.HueSaturationValue((0, 0), (0, 0), (20, 20), p=1), flat(0.5, dtype=np.float32))) < 2
     assert "TypeError" in raised(lambda: run(A.HueSaturationValue(p=1), flat(9, bands=4)))

@@ -76,7 +76,7 @@ def test_gb_and_gib_are_the_same_bytes(count: int) -> None:
 @given(st.integers(-(10**16), 10**16))
 def test_a_text_never_mixes_the_units(count: int) -> None:
     assert "i" not in GB.text(count)
-    assert GIB.text(count).endswith("iB")
+    assert GIB.text(count).endswith((" MiB", " GiB", " B"))
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,26 @@ def test_a_text_never_mixes_the_units(count: int) -> None:
         (12_884_901_888, "12.9 GB", "12.0 GiB"),
         (62_914_560, "63 MB", "60 MiB"),
         (0, "0.0 GB", "0.0 GiB"),
-        (1_500, "0.0015 MB", "0.0014 MiB"),
+        (500_000, "0.5 MB", "0.48 MiB"),
+        (1_500, "1,500 B", "1,500 B"),
+        (1, "1 B", "1 B"),
+        (12_345_678_900_000, "12,346 GB", "11,498 GiB"),
+        (9_999_960_000_000, "10,000 GB", "9,313.2 GiB"),
+        (4_000_004_000_004 * 10**24, "4 × 10^27 GB", "3.73 × 10^27 GiB"),
     ],
 )
 def test_bytes_are_written_in_the_unit_asked_for(count: int, decimal: str, binary: str) -> None:
     assert (GB.text(count), GIB.text(count)) == (decimal, binary)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10**45))
+def test_a_text_has_six_digits_at_most(count: int) -> None:
+    for unit in (GB, GIB):
+        amount = unit.text(count).split(" × ")[0]
+
+        assert len(re.findall(r"\d", amount)) <= 6, amount
+        assert "e" not in amount
 
 
 # The tutorial's table

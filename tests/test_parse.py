@@ -203,6 +203,17 @@ def test_numbers_are_read(written: str, value: object) -> None:
     assert (found, type(found)) == (value, type(value))
 
 
+@pytest.mark.parametrize(
+    "written", ["[0.5] * 3", "3 * [0.5]", "(0.5,) * 3", "3 * (0.5,)", "one * bands", "[1 / 2] * (4 - 1)"]
+)
+def test_a_list_times_a_number_is_read(written: str) -> None:
+    names = f"{IMPORT}one, bands = [0.5], 3\n"
+    [step] = steps(f"A.Normalize(mean={written}, std=[0.1, 0.2] * 2)", names)
+
+    assert isinstance(step, Step)
+    assert dict(step.args) == {"mean": (0.5, 0.5, 0.5), "std": (0.1, 0.2, 0.1, 0.2)}
+
+
 def test_ints_and_floats_stay_apart() -> None:
     found = args("A.CoarseDropout(max_height=8, max_width=8.0)")
 
@@ -501,7 +512,12 @@ def test_an_item_that_cannot_be_read_is_reported_and_the_rest_is_offered(item: s
         ("limit=90000000000000000", "limit cannot be read, a whole number is beyond 9007199254740992"),
         ("limit=9007199254740992 * 2", "a whole number is beyond"),
         ("limit=-'a'", "'a' is no number"),
-        ("limit=[1] * 3", "[1] is no number"),
+        ("limit=[1] + 3", "[1] is no number"),
+        ("limit=[1] * 3", "limit must be a number or a pair of numbers"),
+        ("limit=[1] * 1001", "[1] * 1001 repeats a list, but not 0 to 1000 times"),
+        ("limit=[1] * -1", "repeats a list, but not 0 to 1000 times"),
+        ("limit=[1] * 2.0", "repeats a list, but not 0 to 1000 times"),
+        ("limit=[1] * [2]", "repeats a list, but not 0 to 1000 times"),
         ("limit=True", "limit must be"),
         ("limit=b'3'", "limit cannot be read"),
         ("limit=3j", "limit cannot be read"),
@@ -620,6 +636,12 @@ def test_lists_that_double_with_each_name_are_refused() -> None:
     assert "more than 50000 parts" in failure(f"{IMPORT}l0 = [A.Flip()]\n{doubling}t = A.Compose(l30)\n")
     values = "".join(f"v{i + 1} = [v{i}, v{i}]\n" for i in range(25))
     assert "more than 50000 parts" in failure(f"{IMPORT}v0 = 1\n{values}t = A.Compose([A.Flip(p=v25)])\n")
+
+
+def test_lists_that_are_repeated_over_and_over_are_refused() -> None:
+    values = "".join(f"v{n} = [v{n - 1}] * 1000\n" for n in range(1, 6))
+
+    assert "more than 50000 parts" in failure(f"{IMPORT}v0 = [0.5] * 1000\n{values}t = A.Compose([A.Flip(p=v5)])\n")
 
 
 def test_names_that_lead_to_themselves_end() -> None:

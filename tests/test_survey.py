@@ -96,6 +96,15 @@ def test_laziness_is_told_from_an_evaluation() -> None:
     assert trials.laziness({"transform": "ToTensor"}, Context())["evaluations"] > 0
 
 
+def test_a_change_outside_the_middle_is_a_change_and_what_raises_leaves_nothing_as_it_is() -> None:
+    dropped = Outcome("rgb8", **trials.defaults({"transform": "CoarseDropout"}, Context()))
+    raised = Outcome("rgb8", **trials.defaults({"transform": "GridDropout"}, Context()))
+
+    assert (dropped.unchanged, dropped.sentence()) == (0, "Works.")
+    assert raised.sentence() == "Raises: black: parameter width not set."
+    assert Outcome("rgb8", **trials.defaults({"transform": "NoOp"}, Context())).word() == "= same"
+
+
 def test_an_end_of_the_process_is_an_outcome(asker: Asker) -> None:
     found = asker.ask("defaults", transform="AdvancedBlur")
 

@@ -26,9 +26,9 @@ PART_COLOURS = {
     "queue": "#e8963a",
     "workers": "#9c6ade",
     "pinned": "#2f9e6e",
-    "device_batch": "#4c6ef5",
+    "device_batch": "#94c11f",
     "device_converted": "#c2255c",
-    "device_tile": "#b08968",
+    "device_tile": "#f783ac",
 }
 """By the part's name; readable on light and dark, and in grey by their order. Others take plotly's own."""
 

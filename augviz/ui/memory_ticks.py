@@ -12,6 +12,8 @@ from augviz.memory import Unit
 def short(count: float, unit: Unit) -> str:
     """A number of bytes as a tick or a cell writes it: `12.9`, `1,024`; without the unit's name."""
     value = unit.number(count)
+    if value >= 10_000:
+        return memory.number_text(value)
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 1 else f"{value:.2f}" if value >= 0.01 else f"{value:.1g}"
@@ -20,8 +22,13 @@ def short(count: float, unit: Unit) -> str:
 def _plain(count: int, unit: Unit) -> str:
     """A round number of bytes with the name of its unit: `1 GB`, `100 MB`."""
     if count < unit.size:
-        return f"{count / unit.smaller_size:,.10g} {unit.smaller_name}"
-    return f"{count / unit.size:,.10g} {unit.name}"
+        return f"{_round(count / unit.smaller_size)} {unit.smaller_name}"
+    return f"{_round(count / unit.size)} {unit.name}"
+
+
+def _round(value: float) -> str:
+    """A round number in full, or as a power of ten."""
+    return f"{value:,.10g}" if value < 10**9 else memory.number_text(value)
 
 
 def linear(high: float, unit: Unit) -> dict[str, list[Any]]:
@@ -31,7 +38,7 @@ def linear(high: float, unit: Unit) -> dict[str, list[Any]]:
     step = next(s for s in (step / 5, step / 2, step, 2 * step) if high / size / s <= 7)
     values = [k * step for k in range(int(high / size / step) + 1)]
     name = unit.name if size == unit.size else unit.smaller_name
-    return {"tickvals": [v * size for v in values], "ticktext": [f"{v:,.6g} {name}" for v in values]}
+    return {"tickvals": [v * size for v in values], "ticktext": [f"{_round(v)} {name}" for v in values]}
 
 
 def log(low: int, high: int, unit: Unit) -> dict[str, list[Any]]:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from augviz import catalog, edits
 from augviz.errors import AugvizError
-from augviz.model import GroupSpec, Item, Pipeline, Step, TransformSpec
+from augviz.model import GroupSpec, Pipeline, Step, TransformSpec
 from augviz.sources import SourceRef
 from augviz.ui import desk, state
 from augviz.ui.state import Scene
@@ -120,20 +120,11 @@ def _image(source: SourceRef, pipeline: Pipeline, text: str) -> str:
 
 
 def add(name: str, scene: Scene, group_id: str | None) -> None:
-    """Add a transform or a group at the end of the pipeline, or of a group, and open it."""
+    """Add a transform or a group to the pipeline, where such a step belongs, or at the end of a group, and open it."""
     pipeline = state.get().pipeline
     if name in catalog.GROUPS:
         group = edits.new_group(pipeline, name, state.taken_number())
-        state.edit(_inserted(pipeline, group, group_id), opened=group.id)
+        state.edit(edits.add(pipeline, group, group_id), opened=group.id)
         return
     step = edits.new_step(pipeline, name, scene.facts, state.taken_number())
-    state.edit(_inserted(pipeline, step, group_id), opened=step.id)
-
-
-def _inserted(pipeline: Pipeline, item: Item, group_id: str | None) -> Pipeline:
-    """The pipeline with the item at its end, but before a ToTensor that ends it: nothing can follow that."""
-    widened = edits.insert(pipeline, item, group_id)
-    last = pipeline.steps[-1] if pipeline.steps else None
-    if group_id is None and isinstance(last, Step) and last.transform == "ToTensor":
-        return edits.move(widened, item.id, -1)
-    return widened
+    state.edit(edits.add(pipeline, step, group_id), opened=step.id)

@@ -36,10 +36,12 @@ def show() -> None:
         transform_page.show(catalog.TRANSFORMS[name], close)
         return
     st.title("Transforms")
-    if name:
+    if name in catalog.GROUPS:
+        st.info(f"{name} is a group; what is known of it is opened below the table.", icon=":material/account_tree:")
+    elif name:
         _unknown(name)
     _catalogue(calibration.load())
-    _groups()
+    _groups(name)
 
 
 def open_transform(name: str) -> None:
@@ -190,10 +192,10 @@ def targets(spec: TransformSpec) -> tuple[str, ...]:
     return tuple(name for name in ("mask", "keypoints", "bboxes") if name in followed and followed[name].works)
 
 
-def _groups() -> None:
+def _groups(opened: str) -> None:
     st.subheader("Groups")
     for group in catalog.GROUPS.values():
-        with st.expander(f"**{group.name}**: {group.help}"):
+        with st.expander(f"**{group.name}**: {group.help}", expanded=group.name == opened):
             st.markdown("  \n".join(transform_page.again_lines(works.stored().surveys.get(group.name))))
             caveats(group.caveats)
     st.subheader("The library as a whole")
