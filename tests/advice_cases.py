@@ -34,6 +34,10 @@ def to_bytes(scale: bool = True) -> Step:
 TENSOR = step("ToTensor")
 ROTATE = step("Rotate", 0.8)
 FLIP = step("HorizontalFlip")
+CROP = step("CenterCrop", height=64, width=64)
+PAD_0 = step("PadIfNeeded", 1.0, min_height=600, min_width=600, value=0)
+DOWN = step("Resize", height=128, width=128)
+UP = step("Resize", height=512, width=512)
 
 
 def _incomplete(*members: Step, name: str = "OneOf", n: int | None = None) -> Example:
@@ -90,6 +94,8 @@ FIRES: dict[str, tuple[Example, ...]] = {
         example("both", to_float(), normalize(), step("GaussianBlur", sigma_limit=(1, 2)), FLIP, TENSOR),
         example("a fill from 0 to 1", to_float(), step("Rotate", 1.0, value=1.0), normalize(), image=SQUARE),
         example("in a group", group("OneOf", to_float(), p=1.0), step("Blur")),
+        example("a turn filled with the mean", normalize(), step("Rotate", 1.0, value=0), TENSOR, image=SQUARE),
+        example("a blur before the mean", normalize(), step("Blur", 1.0), PAD_0, TENSOR, image=SQUARE),
     ),
     "to-tensor-missing": (
         example("none", FLIP, image=SQUARE),
@@ -109,6 +115,8 @@ FIRES: dict[str, tuple[Example, ...]] = {
             "two sizes", group("OneOf", step("Resize", height=64, width=64), step("Resize", height=32, width=32), p=1.0)
         ),
         example("four bands", ROTATE, image=ALPHA),
+        example("five bands", step("RandomScale", 0.5, scale_limit=0.2), TENSOR, image=facts(512, 512, 5)),
+        example("five bands, in float", to_float(), ROTATE, image=facts(512, 512, 5)),
         example("float", to_float(), ROTATE, TENSOR, image=SQUARE),
         example("with a stride", ROTATE, image=WIDE, stride=32),
         example("fit_output", step("Affine", rotate=(-20, 20), fit_output=True), image=SQUARE),
@@ -117,6 +125,10 @@ FIRES: dict[str, tuple[Example, ...]] = {
     "off-stride": (
         example("the image's own", FLIP, image=facts(500, 400), stride=32),
         example("a crop", step("CenterCrop", height=100, width=96), TENSOR, image=WIDE, stride=32),
+        example("a crop of four bands", step("CenterCrop", height=256, width=250), image=ALPHA, stride=32),
+        example("a crop at random", step("RandomCrop", height=250, width=250), image=WIDE, stride=32),
+        example("a fixed window", step("Crop", x_min=10, y_min=20, x_max=110, y_max=90), image=WIDE, stride=32),
+        example("five bands", FLIP, image=facts(500, 400, 5), stride=32),
         example("without an image", step("Resize", height=100, width=64), FLIP, stride=32),
     ),
     "shrink-late": (
@@ -145,7 +157,10 @@ FIRES: dict[str, tuple[Example, ...]] = {
         example(
             "before the last", step("LongestMaxSize", max_size=64), step("Resize", height=32, width=32), image=WIDE
         ),
-        example("at random", step("Resize", height=64, width=64), step("RandomScale")),
+        example("at random", step("RandomScale"), step("Resize", height=64, width=64)),
+        example(
+            "enlarged twice", step("Resize", height=700, width=700), step("Resize", height=900, width=900), image=WIDE
+        ),
     ),
     "two-blurs": (
         example("Gaussian", *[step("GaussianBlur", sigma_limit=(1.0, 3.0))] * 2, image=SQUARE),
@@ -154,8 +169,9 @@ FIRES: dict[str, tuple[Example, ...]] = {
     "costly-often": (
         example("elastic", step("ElasticTransform", 1.0), image=LARGE),
         example("median", step("MedianBlur", 0.6)),
-        example("noise", step("GaussNoise", always_apply=True), image=SQUARE),
-        example("in a group", group("OneOf", step("MedianBlur"), p=1.0), image=SQUARE),
+        example("noise", step("GaussNoise", always_apply=True), image=LARGE),
+        example("in a group", group("OneOf", step("MedianBlur"), p=1.0), image=LARGE),
+        example("a large crop", step("CenterCrop", height=2048, width=2048), step("MedianBlur", 1.0), image=LARGE),
         example("the other side", group("OneOrOther", FLIP, step("MedianBlur"), p=0.1)),
         example("in a Sequential", group("Sequential", step("MedianBlur", 1.0), p=0.0)),
     ),
@@ -250,6 +266,7 @@ SPARES: dict[str, tuple[Example, ...]] = {
         example("a float part that is meant", to_float(), step("Blur"), to_bytes(), image=SQUARE),
         example("a float image", to_float(), step("Blur"), image=FLOAT),
         example("not in one draw", group("OneOf", normalize(), step("Blur"))),
+        example("filled with the mean", normalize(), PAD_0, TENSOR, image=SQUARE),
     ),
     "to-tensor-missing": (
         example("there", FLIP, TENSOR),
@@ -310,6 +327,12 @@ SPARES: dict[str, tuple[Example, ...]] = {
             step("Resize", height=48, width=48),
         ),
         example("one of them", group("OneOf", step("Resize", height=64, width=64), step("RandomScale"))),
+        example("down and up", DOWN, UP),
+        example("down and up in a Sequential", group("Sequential", DOWN, UP, p=1.0), TENSOR, image=LARGE),
+        example("down and up at times", group("OneOf", group("Sequential", DOWN, UP), step("NoOp", 1.0)), image=SQUARE),
+        example("down at random", step("RandomScale", 0.5, scale_limit=(-0.8, -0.5)), UP, image=SQUARE),
+        example("the first makes it square", UP, step("LongestMaxSize", max_size=256), image=facts(1200, 900)),
+        example("scaled afterwards", step("Resize", height=64, width=64), step("RandomScale")),
     ),
     "two-blurs": (
         example("of two kinds", step("Blur"), step("MotionBlur")),
@@ -319,12 +342,19 @@ SPARES: dict[str, tuple[Example, ...]] = {
         example("every second image", step("ElasticTransform", 0.5), image=LARGE),
         example("cheap", step("Blur", 1.0), image=LARGE),
         example("one of two", group("OneOf", step("MedianBlur"), FLIP, p=1.0)),
+        example("a small crop", CROP, step("MedianBlur", 1.0, blur_limit=5), TENSOR, image=LARGE),
+        example("a small crop of any image", CROP, step("MedianBlur", 1.0, blur_limit=5), TENSOR),
+        example("a small image", step("MedianBlur", 1.0), image=SQUARE),
+        example(
+            "no draw succeeds", CROP, step("MedianBlur", 1.0), step("CenterCrop", height=99, width=99), image=LARGE
+        ),
         example("cheap on this machine", step("MedianBlur", 1.0), costs={"MedianBlur": 20.0}),
     ),
     "normalize-on-gpu": (
         example("stays uint8", FLIP, TENSOR, image=SQUARE),
         example("float from the start", normalize(), TENSOR, image=FLOAT),
         example("float before the end", to_float(), step("Blur"), normalize(), TENSOR),
+        example("it raises", TENSOR, normalize(MEAN_255, STD_255), image=SQUARE),
         example("back to uint8", to_float(), to_bytes(), TENSOR),
     ),
     "does-nothing": (

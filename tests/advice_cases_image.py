@@ -16,6 +16,8 @@ FLOAT = facts(96, 64, 3, "float")
 
 TO_FLOAT = step("ToDtype", dtype="float", scale=True)
 NORMALIZE = step("Normalize", mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2))
+NORMALIZE_5 = step("Normalize", mean=(100, 200, 300, 400, 500), std=(10, 20, 30, 40, 50))
+CROP_OR_PAD = step("CropOrPad", height=80, width=120)
 
 
 def file(width: int, height: int, *, region_readable: bool = False, loader: str = "jpegload") -> ImageFacts:
@@ -58,6 +60,10 @@ FIRES: dict[str, tuple[Example, ...]] = {
         example("Rotate on 16 bit", step("Rotate"), image=DEEP),
         example("Affine on float", step("Affine"), image=FLOAT),
         example("Affine after ToDtype", TO_FLOAT, step("Affine"), image=SMALL),
+        example("after Normalize", NORMALIZE, step("Affine"), image=SMALL),
+        example("after both, in a group", TO_FLOAT, NORMALIZE, group("OneOf", step("Rotate"), p=0.5), image=SMALL),
+        example("CropOrPad after a turn", NORMALIZE, step("Rotate"), CROP_OR_PAD, image=SMALL),
+        example("after Normalize of five bands", NORMALIZE_5, step("Affine"), image=facts(96, 64, 5, "ushort")),
         example("CropOrPad on 16 bit", step("CropOrPad", height=80, width=80), image=DEEP),
         example("CropOrPad at an edge", step("CropOrPad", height=80, width=80, direction="north"), image=DEEP),
     ),
@@ -102,6 +108,8 @@ SPARES: dict[str, tuple[Example, ...]] = {
     "wide-integers-kept": (example("8 bit", TO_FLOAT, image=SMALL), example("float", TO_FLOAT, image=FLOAT)),
     "wide-integers-to-float": (example("8 bit", step("ChannelDropout"), image=SMALL),),
     "fill-of-255": (
+        example("white is 255 all the same", step("Normalize", mean=0.0, std=1.0), step("Affine"), image=SMALL),
+        example("a fill that is given after Normalize", NORMALIZE, step("Affine", cval=0), image=SMALL),
         example("8 bit", step("Rotate"), image=SMALL),
         example("given", step("Rotate", value=65535), image=DEEP),
         example("not used", step("Affine", mode="mirror"), image=DEEP),

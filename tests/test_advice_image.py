@@ -21,7 +21,7 @@ from augviz.library import quiet
 from augviz.model import Pipeline, Step
 from tests import pictures
 from tests.advice_cases_image import FIRES, LARGE_JPEG
-from tests.advising import drawn, hits, pipeline, step
+from tests.advising import drawn, group, hits, pipeline, step
 from tests.strategies import facts
 
 
@@ -103,6 +103,41 @@ def test_a_fill_is_set_to_white_of_the_format() -> None:
     assert applied(hit.fix.pipeline, deep)[0, 0].tolist() == [65535] * 3
 
 
+LEVELS = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+
+def normalized(*before: Step) -> list[Step]:
+    mean, std = LEVELS
+    return [*before, step("Normalize", mean=mean, std=std)]
+
+
+def test_a_fill_after_normalize_is_told_by_what_white_is_there_and_moved_before_it() -> None:
+    case = drawn(pipeline(*normalized(), step("Affine", 1.0, rotate=(30, 30))), facts(96, 64))
+    [hit] = hits("fill-of-255", case)
+    assert hit.fix is not None
+
+    white = pyvips.Image.new_from_array(np.full((64, 96, 3), 255, np.uint8))
+    result = applied(hit.fix.pipeline, white)
+
+    assert hit.evidence == "White is 2.249, 2.429, 2.64 after Normalize, and the fill is 255."
+    assert hit.fix.label == "Move before Normalize"
+    assert result.min(axis=(0, 1)) == pytest.approx(result.max(axis=(0, 1)))
+
+
+def test_a_fill_after_normalize_in_a_group_is_white_in_each_band() -> None:
+    turn = group("OneOf", step("Rotate", limit=(30, 30)), p=1.0)
+    case = drawn(pipeline(*normalized(), turn), facts(96, 64))
+    [hit] = hits("fill-of-255", case)
+    assert hit.fix is not None
+
+    white = pyvips.Image.new_from_array(np.full((64, 96, 3), 255, np.uint8))
+    result = applied(hit.fix.pipeline, white)
+
+    assert hit.fix.label == "Set value"
+    assert applied(case.pipeline, white).max() == 255
+    assert result.min(axis=(0, 1)) == pytest.approx(result.max(axis=(0, 1)), abs=1e-3)
+
+
 @settings(max_examples=40, deadline=None)
 @given(*[st.integers(8, 60)] * 4)
 def test_pad_then_crop_places_an_image_as_crop_or_pad_does(
@@ -167,6 +202,32 @@ def test_one_finding_lists_all_that_works_on_alpha() -> None:
 
     assert "Blur, Sharpen (D22)" in hit.message
     assert hit.fix.pipeline.input.bands == 3
+
+
+ALPHA_OF_128: dict[str, tuple[float, float]] = {
+    "Blur": (128, 129),
+    "GaussianBlur": (126, 130),
+    "MotionBlur": (128, 129),
+    "AdvancedBlur": (126, 129),
+    "Sharpen": (96, 128),
+    "RandomGamma": (108, 144),
+    "CoarseDropout": (0, 128),
+}
+
+
+@pytest.mark.parametrize("name", ALPHA_OF_128)
+def test_what_an_alpha_of_128_becomes_is_told_of_the_steps_that_are_there(name: str) -> None:
+    arguments = {"GaussianBlur": {"sigma_limit": (1.0, 3.0)}, "AdvancedBlur": {"noise_limit": (0.9, 1.1)}}.get(name, {})
+    case = drawn(pipeline(step(name, 1.0, **arguments)), facts(96, 64, 4))
+    [hit] = hits("alpha-as-colour", case)
+    flat = pyvips.Image.new_from_array(np.full((64, 96, 4), 128, np.uint8))
+    low, high = ALPHA_OF_128[name]
+    told = "0 in a hole" if name == "CoarseDropout" else f"{low} to {high}"
+
+    assert hit.evidence == f"It is band 4 of 4; an alpha of 128 all over becomes {told} by {name}."
+    for seed in range(5):
+        made = applied(case.pipeline, flat, seed)[..., 3]
+        assert low - 1 <= made.min() <= made.max() <= high + 1
 
 
 # Files

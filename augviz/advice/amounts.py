@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from augviz.advice import arriving, flow
 from augviz.advice.case import Case
 from augviz.advice.ratios import FLOAT_RATIOS
 from augviz.model import BYTES_PER_VALUE, Header, Step
@@ -14,20 +17,40 @@ BATCH = 4
 """Images of a batch, where a finding tells what one holds."""
 
 
+def before(case: Case, step: Step) -> Header:
+    """Shape of the image as a step gets it: in the draw that is looked at, else the largest that arithmetic gives.
+
+    Width and height are 0 where they are unknown: without an image, unless an earlier step makes one size of any.
+    """
+    if case.leaf(step) is not None:
+        return case.before(step)
+    if case.source().width:
+        largest = arriving.header(case, step)
+        return replace(case.before(step), width=largest.width, height=largest.height)
+    width, height = flow.certain_input(case, step.id) or (0, 0)
+    return replace(case.before(step), width=width, height=height)
+
+
+def megapixels(case: Case, step: Step) -> float:
+    """Megapixels that a step gets; 0 where they are unknown."""
+    header = before(case, step)
+    return header.width * header.height / 1e6
+
+
 def size_of_input(case: Case, step: Step) -> str:
-    """`1,074 MP` of what a step gets, `a megapixel` where the image is unknown."""
-    header = case.before(step)
+    """`1,074 MP` of what a step gets, `a megapixel` where the size is unknown."""
+    header = before(case, step)
     return megapixels_text(header.width, header.height) if header.width else "a megapixel"
 
 
 def cpu_seconds(case: Case, step: Step, factor: float = 1.0) -> float | None:
-    """CPU seconds of one application of a step to this image, to a megapixel without one; None where nobody knows.
+    """CPU seconds of one application of a step to this image, to a megapixel of unknown size; None where nobody knows.
 
     Args:
         factor: how much longer it takes than what was measured on uint8.
     """
     cost = case.cost(step.transform)
-    return None if cost is None else cost * (case.megapixels_before(step) or 1.0) * factor / 1000
+    return None if cost is None else cost * (megapixels(case, step) or 1.0) * factor / 1000
 
 
 def float_ratio(case: Case, transform: str) -> float | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from augviz import catalog, checks, edits, guards
-from augviz.advice import arriving, shapes
+from augviz.advice import amounts, arriving, shapes
 from augviz.advice.case import Case, Fix, Hit, Rule, Severity
 from augviz.advice.kernels import zero_sum_share
 from augviz.advice.steps import Range, images, limits, number, percent, switched_off
@@ -45,7 +45,7 @@ def _plain_blur(case: Case, step: Step, limit: Range) -> str:
         return "An even kernel blurs and moves the image by half a pixel; one of 1 px changes nothing."
     known = max(k for k in PLAIN_MS_PER_MEGAPIXEL if k <= limit[1])
     cost = PLAIN_MS_PER_MEGAPIXEL[known]
-    here = case.megapixels_before(step) * cost / 1000
+    here = amounts.megapixels(case, step) * cost / 1000
     total = f": {seconds_text(here)} for this image" if here else ""
     return (
         f"The fast path of libvips ends at 31 px: {PLAIN_MS_PER_MEGAPIXEL[31]} CPU ms per megapixel there, "

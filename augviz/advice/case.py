@@ -45,12 +45,14 @@ class Hit:
         evidence: what shows it for this pipeline and this image, with numbers computed or measured.
         step: id of the step or group, None for the pipeline as a whole.
         fix: None where nothing that augviz could do mends it.
+        also: ids of other steps that raise for this reason.
     """
 
     message: str
     evidence: str
     step: str | None = None
     fix: Fix | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +157,6 @@ class Case:
         if self.draw is not None:
             return self.draw.source
         return self.facts.header if self.facts is not None else Header(0, 0, 3, "uchar", "srgb")
-
-    def megapixels_before(self, step: Step) -> float:
-        """Megapixels that a step gets; 0 without an image."""
-        header = self.before(step)
-        return header.width * header.height / 1e6
 
     def cost(self, transform: str) -> float | None:
         """CPU milliseconds per megapixel of a transform: measured on this machine, else the catalogue's; None unknown."""

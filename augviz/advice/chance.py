@@ -12,6 +12,9 @@ from augviz.advice.changes import live_members, name_of, without
 from augviz.advice.steps import percent
 from augviz.model import Group
 
+CANNOT_BE_DRAWN = "cannot-be-drawn"
+"""The rule that says less than any other that names the same step as an error."""
+
 # Never applied
 
 
@@ -113,9 +116,10 @@ def cannot_be_drawn(case: Case) -> Iterator[Hit]:
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        "cannot-be-drawn",
+        CANNOT_BE_DRAWN,
         Severity.ERROR,
-        "A step has raised when draws for this image were made. Only where draws were asked for: `advise --image`.",
+        "A step has raised when draws for this image were made, and no other finding tells why. Only where draws were asked "
+        "for: `advise --image`.",
         cannot_be_drawn,
     ),
     Rule(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import takewhile
 
 from augviz import catalog, edits
 from augviz.advice.case import Case, weight
@@ -113,6 +114,12 @@ def together(case: Case, first: Step, second: Step) -> bool:
         if item.group in ("OneOf", "OneOrOther") or (item.group == "SomeOf" and item.n == 1):
             return False
     return case.chance(first) > 0 and case.chance(second) > 0
+
+
+def earlier(case: Case, step: Step, *transforms: str) -> list[Step]:
+    """The steps before one that can be applied in the same draw, of these transforms."""
+    before = takewhile(lambda other: other.id != step.id, case.steps())
+    return [other for other in before if other.transform in transforms and together(case, other, step)]
 
 
 def fits(step: Step, facts: ImageFacts | None) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from augviz import edits
 from augviz.advice import amounts, flow
 from augviz.advice.case import Case, Fix, Hit, Rule, Severity, probability, weight
-from augviz.advice.changes import end_of_bytes, name_of, without
+from augviz.advice.changes import earlier, end_of_bytes, name_of, without
 from augviz.model import Group, Item, Pipeline, Step
 from augviz.units import bytes_text, megapixels_text, seconds_text
 
@@ -17,6 +17,9 @@ COSTLY_MS = 100.0
 
 OFTEN = 0.5
 """The probability above which an expensive step is said to be applied too often."""
+
+LEAST_SECONDS = 0.05
+"""CPU seconds per image, on average, below which no step is called expensive: a GPU does not wait for them."""
 
 RARE = 0.25
 """The probability that the fix gives it."""
@@ -30,6 +33,9 @@ def costly_often(case: Case) -> Iterator[Hit]:
             continue
         seconds = amounts.cpu_seconds(case, step)
         assert seconds is not None
+        most = _most_megapixels(case, step)
+        if most and most * cost / 1000 * chance < LEAST_SECONDS:
+            continue
         when = "every image" if chance >= 1 else f"{chance:.0%} of the images"
         message = (
             f"{step.transform} is expensive and applied to {when}: lower its p, so that a GPU has not to wait for it."
@@ -40,12 +46,17 @@ def costly_often(case: Case) -> Iterator[Hit]:
             f"{_long(per_epoch)} in an epoch of {amounts.EPOCH_IMAGES:,} images, "
             f"{_long(per_epoch * RARE / chance)} with p={RARE:g}."
         )
-        if not case.megapixels_before(step):
+        if not most:
             evidence = (
                 f"{seconds_text(seconds)} of CPU time for each megapixel: {_long(per_epoch)} for each megapixel in an epoch of "
                 f"{amounts.EPOCH_IMAGES:,} images, {_long(per_epoch * RARE / chance)} with p={RARE:g}."
             )
         yield Hit(message, evidence, step.id, _rarer(case, step))
+
+
+def _most_megapixels(case: Case, step: Step) -> float:
+    """The most that a step gets in any draw, in megapixels, so that no draw silences the rule; 0 where it is unknown."""
+    return amounts.megapixels(replace(case, draw=None, draws=()), step)
 
 
 def _long(seconds: float) -> str:
@@ -87,6 +98,8 @@ def normalize_on_gpu(case: Case) -> Iterator[Hit]:
         and item.transform in ("Normalize", "ToDtype")
         and probability(item) > 0
     ]
+    if any(earlier(case, item, "ToTensor") for item in conversions):
+        return  # it raises, which is another rule's
     before = flow.through(replace(case.pipeline, steps=case.pipeline.steps[:end]), flow.known_source(case)).result
     result = flow.of(case).result
     if not conversions or any(s.format != "uchar" for s in before) or any(s.format == "uchar" for s in result):
@@ -119,7 +132,8 @@ RULES: tuple[Rule, ...] = (
         "costly-often",
         Severity.WARNING,
         f"A transform of {COSTLY_MS:g} ms of CPU time per megapixel and more (ElasticTransform, MedianBlur, GaussNoise) is "
-        f"applied to more than {OFTEN:.0%} of the images.",
+        f"applied to more than {OFTEN:.0%} of the images. Spared where the size that it gets is known and so small that it takes "
+        f"less than {LEAST_SECONDS * 1000:g} ms per image on average.",
         costly_often,
     ),
     Rule(

@@ -76,6 +76,11 @@ def of(case: Case) -> Flow:
     return through(case.pipeline, known_source(case))
 
 
+def after(step: Step, shapes: Shapes) -> Shapes:
+    """What a step makes of `shapes` when it is applied."""
+    return frozenset(made for shape in shapes for made in _made(step, shape))
+
+
 def known_source(case: Case) -> Header:
     """Shape of what the pipeline is fed, the first nominal square where its size is unknown."""
     source = case.source()
@@ -98,7 +103,17 @@ def certain_size(case: Case) -> tuple[int, int] | None:
     source = case.source()
     if source.width:
         return one_size(of(case).result)
-    sizes = {one_size(through(case.pipeline, nominal(source, side)).result) for side in NOMINAL_SIDES}
+    return _common(through(case.pipeline, nominal(source, side)).result for side in NOMINAL_SIDES)
+
+
+def certain_input(case: Case, item_id: str) -> tuple[int, int] | None:
+    """(width, height) of all that an item gets from an image of unknown size; None where it depends on the image."""
+    sources = (nominal(case.source(), side) for side in NOMINAL_SIDES)
+    return _common(through(case.pipeline, source).reaching(item_id) for source in sources)
+
+
+def _common(alternatives: Iterable[Shapes]) -> tuple[int, int] | None:
+    sizes = {one_size(shapes) for shapes in alternatives}
     return sizes.pop() if len(sizes) == 1 else None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from augviz import catalog, edits
-from augviz.advice import access, arriving
+from augviz.advice import access, arriving, values
 from augviz.advice.case import Case, Fix, Hit, Rule, Severity
 from augviz.advice.steps import (
     each,
@@ -15,6 +15,7 @@ from augviz.advice.steps import (
     names,
     on_top,
     percent,
+    span,
     switched_off,
     with_input,
 )
@@ -160,6 +161,31 @@ ALPHA_TOO = {
 """Transforms that do to an alpha band what they do to colours."""
 
 
+_FLAT_128 = {"Blur": (128, 129), "GaussianBlur": (126, 130), "MotionBlur": (128, 129), "AdvancedBlur": (126, 129)}
+"""What whole numbers in their kernels make of a flat 128, in levels (D49)."""
+
+
+def _alpha_of_128(case: Case, step: Step) -> str:
+    """What a step makes of an alpha of 128 where all is flat, in words."""
+    is_float = not arriving.formats(case, step) & {"uchar"}
+    if step.transform in _FLAT_128:
+        return "about 128" if is_float else span(*_FLAT_128[step.transform])
+    if step.transform in ("CoarseDropout", "GridDropout"):
+        fill = catalog.resolved_args(step)["fill_value"]
+        return f"{fill[-1] if isinstance(fill, tuple) else fill} in a hole"
+    if step.transform == "Sharpen" and (alpha := limits(step, "alpha")) and (lightness := limits(step, "lightness")):
+        made = [128 * (1 - a * (1 - light)) for a in alpha for light in lightness]
+        return span(min(made), max(made))
+    if step.transform == "RandomGamma" and (gamma := limits(step, "gamma_limit")) and gamma[0] > 0:
+        return span(*(255 * (128 / 255) ** (100 / g) for g in gamma))
+    if step.transform == "GaussNoise" and (variance := limits(step, "var_limit")) and variance[0] >= 0:
+        return f"128 with a deviation of {span(*(2 * v**0.5 for v in variance))}"  # D10
+    if step.transform == "Normalize" and (found := values.statistics(step)) is not None:
+        (*_, mean), (*_, std) = found
+        return f"{((128 / 255 if is_float else 128) - mean) / std:.3g}"
+    return "another at its edges"
+
+
 def _alpha(case: Case) -> Iterator[Hit]:
     """Steps that work on an alpha band as on a colour (D22), told once."""
     source = case.facts.header if case.facts is not None else case.source()
@@ -169,9 +195,8 @@ def _alpha(case: Case) -> Iterator[Hit]:
     met = [s for s in case.steps() if s.transform in ALPHA_TOO and source.bands in arriving.bands(case, s)]
     if met:
         message = f"The alpha band is worked on as if it were a colour by {names(met)} (D22)."
-        evidence = (
-            f"Band {source.bands} of {source.bands}; an alpha of 128 becomes 113 by Sharpen, 129 by Blur, 0 in a hole."
-        )
+        made = ", ".join(dict.fromkeys(f"{_alpha_of_128(case, step)} by {step.transform}" for step in met))
+        evidence = f"It is band {source.bands} of {source.bands}; an alpha of 128 all over becomes {made}."
         yield Hit(message, evidence, met[0].id, with_input(case, f"Read {bands} band{'s' * (bands > 1)}", bands=bands))
 
 

@@ -8,12 +8,13 @@ from typing import Any
 from augviz import catalog, edits
 from augviz.advice import amounts, flow
 from augviz.advice.case import Case, Fix, Hit, Rule, Severity, probability
-from augviz.advice.changes import CONVERSIONS, live_steps, new_step, together, top_level_of, within, without
+from augviz.advice.changes import CONVERSIONS, earlier, live_steps, new_step, together, top_level_of, within, without
 from augviz.checks import is_number
-from augviz.model import Group, Pipeline, Step, Value
+from augviz.model import Group, Item, Pipeline, Step, Value
 from augviz.units import seconds_text
 
-_FREE = (*CONVERSIONS, "NoOp", "RandomCrop", "CenterCrop", "Crop")
+_CROPS = ("RandomCrop", "CenterCrop", "Crop")
+_FREE = (*CONVERSIONS, "NoOp", *_CROPS)
 """What costs nothing more on float32: conversions themselves, and crops, which only leave pixels out."""
 
 _FILLS = {**catalog.FILLS, "PadIfNeeded": "value"}
@@ -43,12 +44,27 @@ def _early(case: Case) -> tuple[list[Step], list[Step]]:
             if other.transform == "ToDtype" and not _makes_float(other):
                 after = {}
                 break
-            if other.transform not in _FREE and together(case, conversion, other):
+            is_idiom = _pads_with_the_mean(case, other)
+            if other.transform not in _FREE and together(case, conversion, other) and not is_idiom:
                 after[index] = other
         if after:
             early.append(conversion)
             late |= after
     return early, [late[index] for index in sorted(late)]
+
+
+def _fill_for_normalized(case: Case, step: Step) -> tuple[Value, ...]:
+    """The numbers with which a step is told to fill what Normalize has made; none where it is not told, or gets others."""
+    name = _FILLS.get(step.transform)
+    value = step.get(name) if name else None
+    if value is None or not earlier(case, step, "Normalize"):
+        return ()
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _pads_with_the_mean(case: Case, step: Step) -> bool:
+    """Whether a step pads what Normalize has made with 0, which is the mean there."""
+    return step.transform == "PadIfNeeded" and {*_fill_for_normalized(case, step)} == {0}
 
 
 def normalize_last(case: Case) -> Iterator[Hit]:
@@ -71,7 +87,7 @@ def _cost_of_float(case: Case, late: list[Step]) -> str:
         for step, ratio in known
         if ratio > 1 and (seconds := amounts.cpu_seconds(case, step)) is not None
     ]
-    header = case.before(late[0])
+    header = amounts.before(case, late[0])
     small, large = amounts.byte_texts(header if header.width else None)
     size = amounts.size_of_input(case, late[0])
     held = f"{size} take {large} instead of {small}."
@@ -91,7 +107,10 @@ def _cost_of_float(case: Case, late: list[Step]) -> str:
 
 
 def _last(case: Case, early: list[Step], late: list[Step]) -> Fix | None:
-    """The conversions behind the last pixel step, in their order; None where one stands in a group or after ToTensor."""
+    """The conversions behind the last pixel step and the crops after it, in their order.
+
+    None where one stands in a group or after ToTensor, or where a fill that is meant for normalised values would be for bytes.
+    """
     pipeline = case.pipeline
     top = [item.id for item in pipeline.steps]
     last = max(top.index(top_level_of(pipeline, step.id).id) for step in late)
@@ -100,6 +119,11 @@ def _last(case: Case, early: list[Step], late: list[Step]) -> Fix | None:
     ]
     if any(step.id not in top for step in early) or (tensors and min(tensors) < last):
         return None
+    moved_over = [step for item in pipeline.steps[: last + 1] for step in live_steps(item)]
+    if any(_fill_for_normalized(case, step) for step in moved_over):
+        return None
+    while last + 1 < len(top) and _is_crop(pipeline.steps[last + 1]):
+        last += 1
     # Every conversion between moves along, or a Normalize would come before its ToDtype.
     first = top.index(early[0].id)
     moved = [
@@ -113,6 +137,10 @@ def _last(case: Case, early: list[Step], late: list[Step]) -> Fix | None:
         pipeline = edits.put(pipeline, _filled_for_bytes(step))
     names = " and ".join(dict.fromkeys(step.transform for step in moved))
     return Fix(f"Put {names} last", pipeline)
+
+
+def _is_crop(item: Item) -> bool:
+    return not item.enabled or (isinstance(item, Step) and item.transform in _CROPS)
 
 
 def _filled_for_bytes(step: Step) -> Step:
@@ -173,7 +201,8 @@ def tensor_not_last(case: Case) -> Iterator[Hit]:
         chance = case.chance(tensor)
         share = "every draw" if chance >= 1 else f"up to {chance:.0%} of the draws"
         evidence = f"{len(followers)} of {sum(1 for _ in case.steps())} steps can come after it, in {share}."
-        yield Hit(message, evidence, tensor.id, Fix("Put ToTensor last", _tensor_at_end(case.pipeline)))
+        fix = Fix("Put ToTensor last", _tensor_at_end(case.pipeline))
+        yield Hit(message, evidence, tensor.id, fix, tuple(step.id for step in followers))
         return
 
 
@@ -218,7 +247,7 @@ RULES: tuple[Rule, ...] = (
         Severity.WARNING,
         "Normalize or ToDtype makes float32 of uint8 before steps that work on pixels; these then take longer, as measured "
         "for each transform, and four times the memory. Spared where ToDtype('uchar') follows, for a float part that is "
-        "meant.",
+        "meant, and for a PadIfNeeded that fills with 0, the mean of what Normalize has made.",
         normalize_last,
     ),
     Rule(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from augviz import catalog, edits
-from augviz.advice import amounts
+from augviz.advice import amounts, flow
 from augviz.advice.case import Case, Fix, Hit, Rule, Severity
 from augviz.advice.changes import together, without
 from augviz.advice.steps import limits
@@ -131,22 +131,25 @@ def _twice(case: Case, transform: str) -> Iterator[tuple[Step, Step]]:
 
 
 def resizes(case: Case) -> Iterator[Hit]:
-    """Two resizes with no crop between: the image is resampled twice, and the last decides the size."""
+    """Two resizes with no crop between, of which the second gives the same sizes by itself: the image is resampled twice.
+
+    Spared where the first shrinks and the second enlarges again, which is done to lose detail.
+    """
     steps = list(case.steps())
     for number, step in enumerate(steps):
         if step.transform not in _RESIZES or case.chance(step) <= 0:
             continue
-        earlier = _resize_before(case, steps[:number], step)
-        if earlier is None:
+        first = _resize_before(case, steps[:number], step)
+        if first is None or _degrades(case, first, step):
             continue
-        gone = step if step.transform == "RandomScale" else earlier
-        kept = earlier if gone is step else step
+        fixed = without(case.pipeline, first.id)
+        if not _has_same_sizes(case, fixed):
+            continue
         message = (
-            f"{earlier.transform} and {step.transform} both resize, with no crop between them: the image is resampled "
-            f"twice, where {kept.transform} alone would do."
+            f"{first.transform} and {step.transform} both resize, with no crop between them: the image is resampled "
+            f"twice, where the second, {step.transform}, gives the same size by itself."
         )
-        evidence = f"{_saved(case, gone)}."
-        yield Hit(message, evidence, gone.id, Fix(f"Remove {gone.transform}", without(case.pipeline, gone.id)))
+        yield Hit(message, f"{_saved(case, first)}.", first.id, Fix(f"Remove the first, {first.transform}", fixed))
         return
 
 
@@ -159,6 +162,25 @@ def _resize_before(case: Case, steps: list[Step], step: Step) -> Step | None:
     return None
 
 
+def _degrades(case: Case, first: Step, second: Step) -> bool:
+    """Whether the first always shrinks and the second always enlarges again."""
+    before = flow.through(case.pipeline, flow.known_source(case)).reaching(first.id)
+    small = flow.after(first, before)
+    return _is_smaller(small, before) and _is_smaller(small, flow.after(second, small))
+
+
+def _is_smaller(small: flow.Shapes, large: flow.Shapes) -> bool:
+    most = max((shape.width[1] * shape.height[1] for shape in small), default=0)
+    return most < min((shape.width[0] * shape.height[0] for shape in large), default=0)
+
+
+def _has_same_sizes(case: Case, fixed: Pipeline) -> bool:
+    """Whether another pipeline gives results of the same sizes, also of any image where its size is unknown."""
+    source = case.source()
+    sources = [source] if source.width else [flow.nominal(source, side) for side in flow.NOMINAL_SIDES]
+    return all(flow.through(fixed, each).result == flow.through(case.pipeline, each).result for each in sources)
+
+
 # Blurs
 
 
@@ -166,10 +188,22 @@ def blurs(case: Case) -> Iterator[Hit]:
     """Two blurs of a kind act as one that is a little stronger."""
     for transform in _BLURS:
         for step, other in _twice(case, transform):
-            message = f"{transform} is there twice: two blurs of a kind act as one that is a little stronger."
+            message = (
+                f"{transform} is there twice: two blurs of a kind act as one that is a little stronger{_how(step)}."
+            )
             evidence = f"{_strength(step, other)}{_saved(case, step)}."
             fixed = edits.put(case.pipeline, _merged(other, step))
-            yield Hit(message, evidence, step.id, Fix("Make one of them", _remove(fixed, step)))
+            yield Hit(message, evidence, step.id, Fix(_blur_label(other, step), _remove(fixed, step)))
+
+
+def _how(step: Step) -> str:
+    return "" if step.transform == "GaussianBlur" else ", and how much stronger cannot be told: leave out the second"
+
+
+def _blur_label(first: Step, second: Step) -> str:
+    """What the fix does: one GaussianBlur as strong as both, of the others the first as it is."""
+    sigma = _sigma(first, second) if first.transform == "GaussianBlur" else None
+    return f"Remove the second {first.transform}" if sigma is None else f"One, sigma_limit {sigma[0]:g} to {sigma[1]:g}"
 
 
 def _remove(pipeline: Pipeline, step: Step) -> Pipeline:
@@ -220,7 +254,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "two-resizes",
         Severity.WARNING,
-        "Two resizes can be applied in one draw with no crop between them: the image is resampled twice.",
+        "Two resizes can be applied in one draw with no crop between them, and results have the same size without the first: "
+        "the image is resampled twice. Spared where the first shrinks and the second enlarges, to lose detail.",
         resizes,
     ),
     Rule(

@@ -51,22 +51,23 @@ def not_replayed(case: Case) -> Iterator[Hit]:
 
 
 def not_saved(case: Case) -> Iterator[Hit]:
-    """A.save raises and leaves a truncated file, or forgets an argument."""
-    items = list(case.chances())
+    """A.save forgets an argument, or raises and leaves a truncated file: told of the first step at which it does."""
+    items = [item.id for item, _ in case.chances()]
     for item, caveat, _chance in _with(case, NOT_SAVED):
         if caveat.defect == "D39" and (isinstance(item, Group) or item.get("position", "centre") == "centre"):
             continue
-        number = next(index for index, (other, _) in enumerate(items, start=1) if other is item)
+        number = items.index(item.id) + 1
         if caveat.defect == "D39":
             message = f"{name_of(item)} forgets its position when the library saves it (D39)."
-            evidence = f"Item {number} of {len(items)} comes back at the centre."
-        else:
-            message = (
-                f"A.save raises at {name_of(item)}, whose interpolation it cannot write, and leaves a truncated file (D38): keep "
-                "the pipeline as code or in augviz' own form."
-            )
-            evidence = f"Saving this pipeline stops at item {number} of {len(items)}; nothing behind it is written."
+            yield Hit(message, f"Item {number} of {len(items)} comes back at the centre.", item.id)
+            continue
+        message = (
+            f"A.save raises at {name_of(item)}, whose interpolation it cannot write, and leaves a truncated file (D38): keep "
+            "the pipeline as code or in augviz' own form."
+        )
+        evidence = f"Saving this pipeline stops at item {number} of {len(items)}; nothing behind it is written."
         yield Hit(message, evidence, item.id)
+        return
 
 
 RULES: tuple[Rule, ...] = (

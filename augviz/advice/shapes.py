@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from augviz import catalog, edits
 from augviz.advice import flow
 from augviz.advice.case import Case, Fix, Hit, Rule, Severity, probability
-from augviz.advice.changes import end_of_bytes, inserted, inserted_before, live_steps, new_step
+from augviz.advice.changes import inserted_before, live_steps, new_step
 from augviz.advice.flow import Shapes
+from augviz.advice.sizing import VERBS, can_resize, sized, sizers
 from augviz.checks import white
 from augviz.model import Group, Item, Pipeline, Step
 from augviz.units import seconds_text
@@ -19,7 +19,6 @@ ASSUMED_SIDE = 512
 
 _RESIZES = ("Resize", "LongestMaxSize", "SmallestMaxSize")
 _CROPS = ("RandomCrop", "CenterCrop", "Crop", "CropOrPad")
-_EXACT = ("Resize", "CropOrPad")
 
 
 # Results of different sizes
@@ -30,7 +29,7 @@ def size_varies(case: Case) -> Iterator[Hit]:
     through = flow.of(case)
     if _is_varied(through.result):
         culprit = _culprit(case.pipeline, through)
-        names = ", ".join(dict.fromkeys(_sizers(culprit)))
+        names = ", ".join(dict.fromkeys(sizers(culprit)))
         message = (
             f"{names} can give results of another size at each draw: they cannot be stacked to a batch, so a DataLoader "
             "with batch_size above 1 raises."
@@ -51,17 +50,7 @@ def _culprit(pipeline: Pipeline, through: flow.Flow) -> Item:
     for item, shapes in zip(reversed(items), reversed(after), strict=True):
         if _is_varied(shapes) and not _is_varied(through.reaching(item.id)):
             return item
-    return next(item for item in items if _sizers(item))  # only where ids are not unique
-
-
-def _sizers(item: Item) -> list[str]:
-    """The transforms of an item that can change the size."""
-    return [step.transform for step in live_steps(item) if _can_resize(step)]
-
-
-def _can_resize(step: Step) -> bool:
-    still = step.transform == "Affine" and not step.get("fit_output")
-    return catalog.transform(step.transform).changes_size and not still
+    return next(item for item in items if sizers(item))  # only where ids are not unique
 
 
 def _sizes_evidence(case: Case, shapes: Shapes) -> str:
@@ -141,30 +130,14 @@ def _target(case: Case) -> tuple[int, int]:
 
 
 def _one_size(case: Case, culprit: Item) -> Fix | None:
-    """CropOrPad before the conversions that end the pipeline; Resize where CropOrPad does not work (D21)."""
+    """CropOrPad before the conversions that end the pipeline; padding and cropping where that does not work (D21)."""
     width, height = _target(case)
-    fixed = _sized(case, width, height)
+    fixed = sized(case, width, height)
     if fixed is None:
         return None
     pipeline, name = fixed
-    verb = "Crop or pad" if name == "CropOrPad" else "Resize"
+    verb = VERBS.get(name, name)
     return Fix(f"{verb} to {width} x {height}", pipeline)
-
-
-def _sized(case: Case, width: int, height: int) -> tuple[Pipeline, str] | None:
-    """The pipeline whose results all have that size, and the transform that gives it; None behind a ToTensor."""
-    pipeline = case.pipeline
-    sizing = [number for number, item in enumerate(pipeline.steps) if _sizers(item)]
-    last = pipeline.steps[sizing[-1]] if sizing else None
-    if isinstance(last, Step) and last.transform in _EXACT and probability(last) >= 1:
-        return edits.put(pipeline, last.with_args(width=width, height=height)), last.transform
-    index = max(end_of_bytes(pipeline), sizing[-1] + 1 if sizing else 0)
-    if any(step.transform == "ToTensor" for item in pipeline.steps[:index] for step in live_steps(item)):
-        return None
-    made = flow.through(replace(pipeline, steps=pipeline.steps[:index]), flow.known_source(case)).result
-    can_pad = case.source().bands in (1, 3) and all(shape.format == "uchar" for shape in made)
-    name = "CropOrPad" if can_pad else "Resize"
-    return inserted(pipeline, new_step(pipeline, name, width=width, height=height), index), name
 
 
 # Stride
@@ -178,13 +151,13 @@ def off_stride(case: Case) -> Iterator[Hit]:
     if size is None or not any(side % case.stride for side in size):
         return
     width, height = (max(case.stride, side // case.stride * case.stride) for side in size)
-    sizing = [step for step in case.steps() if _can_resize(step) and case.chance(step) > 0]
+    sizing = [step for step in case.steps() if can_resize(step) and case.chance(step) > 0]
     message = f"Results are no multiple of the stride of {case.stride} px in {_sides_off(size, case.stride)}."
     evidence = (
         f"They have {size[0]} x {size[1]} px, {size[0] % case.stride} and {size[1] % case.stride} px more than a multiple; "
         f"{width} x {height} is the next below."
     )
-    fixed = _sized(case, width, height)
+    fixed = sized(case, width, height)
     fix = None if fixed is None else Fix(f"Make it {width} x {height}", fixed[0])
     yield Hit(message, evidence, sizing[-1].id if sizing else None, fix)
 
@@ -220,7 +193,7 @@ def _movable(case: Case, items: list[Item], is_resize: bool) -> list[Step]:
     """The top-level steps right before a resize or crop that would work fewer pixels behind it."""
     found: list[Step] = []
     for item in reversed(items):
-        if isinstance(item, Group) or _can_resize(item) or item.transform in ("ToTensor", "NoOp"):
+        if isinstance(item, Group) or can_resize(item) or item.transform in ("ToTensor", "NoOp"):
             break
         if is_resize or _reads_all(item):
             found.append(item)

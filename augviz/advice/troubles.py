@@ -9,7 +9,7 @@ from augviz import catalog
 from augviz.advice import arriving
 from augviz.advice.case import Case, Fix, Severity, probability
 from augviz.advice.defects_geometry import as_affine
-from augviz.advice.image import padded
+from augviz.advice.fills import padded, white_in
 from augviz.advice.steps import given, in_place, limits, switched_off
 from augviz.model import Step
 
@@ -109,7 +109,7 @@ def _quarter_by_affine(case: Case, step: Step) -> Fix:
 
 
 def _crop_by_steps(case: Case, step: Step) -> Fix | None:
-    return padded(case, step, arriving.header(case, step).format)
+    return padded(case, step, white_in(arriving.header(case, step).format))
 
 
 def _mask_value(case: Case, step: Step) -> Fix:

@@ -8,7 +8,7 @@ from typing import Any
 from augviz import catalog, edits
 from augviz.advice import flow
 from augviz.advice.case import Case, Fix, Hit, Rule, Severity
-from augviz.advice.changes import inserted_before, new_step, together, without
+from augviz.advice.changes import earlier, inserted_before, new_step, without
 from augviz.checks import is_number
 from augviz.model import DTYPES, Step, Value
 
@@ -25,7 +25,7 @@ def _numbers(value: Any) -> tuple[float, ...]:
     return found if found and all(is_number(n) for n in found) else ()
 
 
-def _statistics(step: Step) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+def statistics(step: Step) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """mean and std of a Normalize, None where they are not numbers, or a std is 0."""
     args = catalog.resolved_args(step)
     mean, std = _numbers(args.get("mean")), _numbers(args.get("std"))
@@ -51,9 +51,9 @@ def _scaled(step: Step, factor: float) -> Step:
     return step.with_args(mean=times(args["mean"]), std=times(args["std"]))
 
 
-def _range(statistics: tuple[tuple[float, ...], tuple[float, ...]], low: float, high: float) -> tuple[float, float]:
+def _range(numbers: tuple[tuple[float, ...], tuple[float, ...]], low: float, high: float) -> tuple[float, float]:
     """What Normalize makes of a range of values, in the first band."""
-    (mean, *_), (std, *_) = statistics
+    (mean, *_), (std, *_) = numbers
     return (low - mean) / std, (high - mean) / std
 
 
@@ -63,20 +63,9 @@ def _span(ends: tuple[float, float]) -> str:
 
 def _normalizes(case: Case) -> Iterator[tuple[Step, tuple[tuple[float, ...], tuple[float, ...]]]]:
     for step in case.steps():
-        statistics = _statistics(step) if step.transform == "Normalize" and case.chance(step) > 0 else None
-        if statistics is not None:
-            yield step, statistics
-
-
-def _earlier(case: Case, step: Step, *transforms: str) -> list[Step]:
-    """The steps before one that can be applied in the same draw, of these transforms."""
-    found = []
-    for other in case.steps():
-        if other.id == step.id:
-            break
-        if other.transform in transforms and together(case, other, step):
-            found.append(other)
-    return found
+        found = statistics(step) if step.transform == "Normalize" and case.chance(step) > 0 else None
+        if found is not None:
+            yield step, found
 
 
 # Normalize
@@ -85,9 +74,9 @@ def _earlier(case: Case, step: Step, *transforms: str) -> list[Step]:
 def unit_statistics(case: Case) -> Iterator[Hit]:
     """Normalize does not divide by 255 before it subtracts the mean (D15)."""
     through = flow.of(case)
-    for step, statistics in _normalizes(case):
+    for step, numbers in _normalizes(case):
         formats = sorted(through.formats(step.id) & TOPS.keys())
-        if not formats or not _are_unit(*statistics) or _earlier(case, step, "Normalize"):
+        if not formats or not _are_unit(*numbers) or earlier(case, step, "Normalize"):
             continue
         top = TOPS[formats[-1]]
         when = "gets" if through.formats(step.id) == {formats[-1]} else "gets in some draws"
@@ -96,8 +85,8 @@ def unit_statistics(case: Case) -> Iterator[Hit]:
             f"divide by {top} first (D15): put ToDtype before it, or give mean and std times {top}."
         )
         evidence = (
-            f"{DTYPES[formats[-1]]} values then run {_span(_range(statistics, 0, top))} in the first band, "
-            f"where {_span(_range(statistics, 0, 1))} is meant."
+            f"{DTYPES[formats[-1]]} values then run {_span(_range(numbers, 0, top))} in the first band, "
+            f"where {_span(_range(numbers, 0, 1))} is meant."
         )
         yield Hit(message, evidence, step.id, _unit_fix(case, step, formats, through.formats(step.id)))
 
@@ -119,21 +108,21 @@ def level_statistics(case: Case) -> Iterator[Hit]:
     through = flow.of(case)
     if case.source().format != "uchar":
         return  # what a float image holds, nobody knows without reading it
-    for step, statistics in _normalizes(case):
+    for step, numbers in _normalizes(case):
         formats = through.formats(step.id)
-        if not formats or not formats <= set(FLOATS) or not _are_levels(*statistics):
+        if not formats or not formats <= set(FLOATS) or not _are_levels(*numbers):
             continue
-        scaling = [other for other in _earlier(case, step, "ToDtype") if other.get("dtype") in FLOATS]
-        if not scaling or _earlier(case, step, "Normalize"):
+        scaling = [other for other in earlier(case, step, "ToDtype") if other.get("dtype") in FLOATS]
+        if not scaling or earlier(case, step, "Normalize"):
             continue
-        got = _range(statistics, 0, 1)
+        got = _range(numbers, 0, 1)
         message = (
             "Normalize gets values from 0 to 1, since ToDtype has divided them by 255, but its mean and std are meant "
             "for 0 to 255: the image becomes nearly one colour."
         )
         evidence = (
             f"Its values then run {_span(got)} in the first band, {got[1] - got[0]:.3g} wide, where "
-            f"{_span(_range(statistics, 0, 255))} is meant."
+            f"{_span(_range(numbers, 0, 255))} is meant."
         )
         fixed = edits.put(case.pipeline, _scaled(step, 1 / 255))
         yield Hit(message, evidence, step.id, Fix("Divide mean and std by 255", fixed))
@@ -141,18 +130,15 @@ def level_statistics(case: Case) -> Iterator[Hit]:
 
 def normalized_twice(case: Case) -> Iterator[Hit]:
     """A second Normalize standardises what has been standardised."""
-    for step, statistics in _normalizes(case):
-        earlier = [(other, found) for other, found in _normalizes(case) if other.id != step.id]
-        before = _earlier(case, step, "Normalize")
-        first = next((found for other, found in earlier if before and other.id == before[0].id), None)
+    for step, numbers in _normalizes(case):
+        before = earlier(case, step, "Normalize")
+        first = next((found for other, found in _normalizes(case) if before and other.id == before[0].id), None)
         if first is None:
             continue
         top = 1.0 if _are_unit(*first) else 255.0
         once = _range(first, 0, top)
         message = "Normalize is applied to values that a Normalize before it has made, so they are scaled twice."
-        evidence = (
-            f"The first band runs {_span(once)} after the first and {_span(_range(statistics, *once))} after this."
-        )
+        evidence = f"The first band runs {_span(once)} after the first and {_span(_range(numbers, *once))} after this."
         yield Hit(message, evidence, step.id, Fix("Remove this Normalize", without(case.pipeline, step.id)))
 
 
@@ -165,7 +151,7 @@ def cut_to_8_bit(case: Case) -> Iterator[Hit]:
         args = catalog.resolved_args(step) if step.transform == "ToDtype" and case.chance(step) > 0 else {}
         if args.get("dtype") != "uchar" or case.source().format not in ("uchar", *FLOATS):
             continue
-        makers = _earlier(case, step, "Normalize", "ToDtype")
+        makers = earlier(case, step, "Normalize", "ToDtype")
         if not makers:
             continue
         last = makers[-1]
@@ -182,10 +168,10 @@ def cut_to_8_bit(case: Case) -> Iterator[Hit]:
 
 
 def _cut_after_normalize(case: Case, step: Step, normalize: Step, scale: bool) -> Hit | None:
-    statistics = _statistics(normalize)
-    if statistics is None:
+    found = statistics(normalize)
+    if found is None:
         return None
-    low, high = _range(statistics, 0, 1.0 if _are_unit(*statistics) else 255.0)
+    low, high = _range(found, 0, 1.0 if _are_unit(*found) else 255.0)
     top = 1.0 if scale else 255.0
     kept = max(0.0, min(high, top) - max(low, 0.0)) / (high - low) if high > low else 0.0
     if kept > 0.99:
