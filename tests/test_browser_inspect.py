@@ -313,6 +313,22 @@ def test_a_place_is_kept_when_the_draw_changes_and_after_another_page(page: Page
     assert viewer(page).get_attribute("data-mode") == "Curtain"
 
 
+def test_a_reload_keeps_image_steps_and_draw(page: Page, server: LiveServer) -> None:
+    visit(page, server, "photo.tif", TURN)
+    page.get_by_role("button", name="New draw").click()
+    seed = page.locator(".st-key-inspect-seed input")
+    expect(seed).to_have_value("1")
+    page.wait_for_url("**/inspect?s=*")
+    key = page.locator(".st-key-inspect-key").inner_text()
+
+    page.reload()
+    expect(seed).to_have_value("1")
+    settled(page)
+
+    assert page.locator(".st-key-inspect-key").inner_text() == key
+    expect(page.locator(".st-key-inspect-toolbar")).to_contain_text("photo.tif after Rotate")
+
+
 def test_a_click_tells_the_values_before_and_after_each_step(page: Page, server: LiveServer) -> None:
     visit(page, server, "photo.tif", FLIP, LIGHT)
     go(page, 500, 400)

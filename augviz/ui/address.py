@@ -1,4 +1,4 @@
-"""The state of Explore in the browser's address: read when a link is opened or Back is pressed, written after a change."""
+"""The state of Explore and Inspect in the address: read when a link is opened or Back is pressed, written after a change."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Address:
         written_at: when it was written last, by the monotonic clock.
         ours: what was written or read, the newest last.
         trouble: what a link asked for and could not be restored, in sentences, at the state's `version`.
-        elsewhere: whether another page was looked at since.
+        page: where the address was read last, "" for a page whose address says nothing of the state.
     """
 
     text: str = ""
@@ -49,7 +49,7 @@ class _Address:
     ours: tuple[str, ...] = ()
     trouble: tuple[str, ...] = ()
     version: int = field(default=-1)
-    elsewhere: bool = False
+    page: str = "explore"
 
 
 def _known() -> _Address:
@@ -57,14 +57,14 @@ def _known() -> _Address:
     return known
 
 
-def read() -> None:
+def read(page: str = "explore") -> None:
     """Take the state that the address asks for, if it is not what was written or read last.
 
-    The plain address is what a visitor came to, and the way back from another page, which changes nothing.
+    The plain address is what a visitor came to, and the way from another page, which changes nothing.
     """
     text, known = st.query_params.get(PARAMETER, ""), _known()
-    if known.elsewhere:
-        known = st.session_state[KEY] = replace(known, elsewhere=False)
+    if known.page != page:
+        known = st.session_state[KEY] = replace(known, page=page)
         if not text:
             return
     if text == known.text:
@@ -82,7 +82,7 @@ def read() -> None:
 
 def leave() -> None:
     """Another page is looked at: its address says nothing of Explore's state."""
-    st.session_state[KEY] = replace(_known(), elsewhere=True)
+    st.session_state[KEY] = replace(_known(), page="")
 
 
 def _take_first() -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from augviz import web
 from augviz.errors import AugvizError
 from augviz.model import DTYPES, Pipeline
 from augviz.tile_routes import inspect_question, window_question
-from augviz.ui import desk, details, scene, state, widgets
+from augviz.ui import address, desk, details, page, scene, state, widgets
 from augviz.ui.page import boundary, escaped
 from augviz.ui.state import Scene, Shown
 
@@ -40,6 +40,8 @@ STYLE = """
 def show() -> None:
     """The whole page."""
     st.html(STYLE)
+    with page.boundary():
+        address.read("inspect")
     _page()
 
 
@@ -47,12 +49,14 @@ def show() -> None:
 @boundary()
 def _page() -> None:
     now, trouble = scene.current()
+    address.show_trouble()
     if trouble is not None:
         raise trouble
     shown = scene.shown(now)
     _toolbar(now)
     _component(key=KEY, data=data_of(now, shown), on_window_change=_window_asked, height="content")
     _window(shown)
+    address.write()
     with st.container(key="inspect.key"):
         st.caption(f"Recipe {shown.key}")
 

@@ -37,7 +37,7 @@ with st.sidebar:
         f"Streamlit {st.__version__}  \nPython {platform.python_version()}"
     )
 upload_tab.renew()
-if page.title != "Explore":
+if page.title not in ("Explore", "Inspect"):
     address.leave()
 if page.title != "Memory":
     memory_address.leave()
