@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from augviz import calibration
 from augviz.model import Group, Pipeline, Step
-from augviz.ui import advised
+from augviz.settings import get_settings
+from augviz.ui import advised, desk
 from augviz.ui.page import escaped
 from augviz.ui.state import Explore, first
 from tests.live import ROOT
@@ -94,3 +97,17 @@ def test_the_code_carries_the_findings_as_comments() -> None:
 
     assert "# Advice:\n# - warning, step 2 Rotate: " in text
     assert "# - warning, step 3 Normalize: " in text
+
+
+def test_costs_that_were_measured_here_take_the_place_of_the_catalogues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUGVIZ_CACHE_FOLDER", str(tmp_path))
+    get_settings.cache_clear()
+    try:
+        assert desk.measured_costs() == {}
+        cost = calibration.Cost(cpu_ms=777.0, cpu_low_ms=700.0, cpu_high_ms=800.0, wall_ms=400.0, repeats=3)
+        calibration.save(calibration.place(), "8.18.7", "2026-11-25", {"MedianBlur": {"uchar": cost}})
+        assert desk.measured_costs()["uchar"] == {"MedianBlur": 777.0}
+    finally:
+        get_settings.cache_clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +74,18 @@ def _ask(question: Question) -> dict[str, Any]:
         raise ImageError(get_uploads().shown(text)) from error
 
 
-@st.cache_data(ttl=10, show_spinner=False)
-def measured_costs() -> dict[str, dict[str, float]]:
+def measured_costs() -> Mapping[str, Mapping[str, float]]:
     """CPU milliseconds per megapixel by format and transform, as measured on this machine; empty if they were not."""
+    try:
+        status = calibration.place().stat()
+    except OSError:
+        return {}
+    return _costs(str(calibration.place()), status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=4)
+def _costs(_path: str, _modified_ns: int, _size: int) -> Mapping[str, Mapping[str, float]]:
+    """What the file of costs holds; it is read again when it has been written anew."""
     found = calibration.load()
     if found is None:
         return {}
