@@ -315,17 +315,21 @@ def test_a_place_is_kept_when_the_draw_changes_and_after_another_page(page: Page
 
 def test_a_reload_keeps_image_steps_and_draw(page: Page, server: LiveServer) -> None:
     visit(page, server, "photo.tif", TURN)
+    page.wait_for_url("**/inspect?s=*")
+    before, recipe = page.url, page.locator(".st-key-inspect-key")
+    old = recipe.inner_text()
     page.get_by_role("button", name="New draw").click()
     seed = page.locator(".st-key-inspect-seed input")
     expect(seed).to_have_value("1")
-    page.wait_for_url("**/inspect?s=*")
-    key = page.locator(".st-key-inspect-key").inner_text()
+    page.wait_for_url(lambda address: address != before)
+    expect(recipe).not_to_have_text(old)
+    key = recipe.inner_text()
 
     page.reload()
     expect(seed).to_have_value("1")
     settled(page)
 
-    assert page.locator(".st-key-inspect-key").inner_text() == key
+    expect(recipe).to_have_text(key)
     expect(page.locator(".st-key-inspect-toolbar")).to_contain_text("photo.tif after Rotate")
 
 
