@@ -18,6 +18,10 @@ from tests.advising import pipeline, step
 
 ITEMS: dict[str, tuple[dict[str, Value], dict[str, Value]]] = {
     "RandomBrightnessContrast": ({"brightness_limit": 0, "contrast_limit": 0}, {"brightness_limit": 0}),
+    "HueSaturationValue": (
+        {"hue_shift_limit": 0, "sat_shift_limit": 0, "val_shift_limit": 0},
+        {"hue_shift_limit": 0, "sat_shift_limit": 0},
+    ),
     "RandomGamma": ({"gamma_limit": (100, 100)}, {"gamma_limit": (90, 110)}),
     "GaussianBlur": ({}, {"sigma_limit": (0, 3)}),
     "Sharpen": ({"alpha": 0.0}, {"alpha": (0.0, 0.5)}),

@@ -33,6 +33,7 @@ def _affine_is_still(step: Step, args: dict[str, Any]) -> bool:
 
 IDLE: dict[str, Callable[[Step, dict[str, Any]], bool]] = {
     "RandomBrightnessContrast": _is_zero("brightness_limit", "contrast_limit"),
+    "HueSaturationValue": _is_zero("hue_shift_limit", "sat_shift_limit", "val_shift_limit"),
     "RandomGamma": lambda step, _args: limits(step, "gamma_limit") == (100, 100),
     "GaussianBlur": _is_zero("sigma_limit"),
     "Sharpen": _is_zero("alpha"),
@@ -69,6 +70,7 @@ def _telling(step: Step) -> tuple[str, ...]:
     """The arguments that show that a step does nothing."""
     told = {
         "RandomBrightnessContrast": ("brightness_limit", "contrast_limit"),
+        "HueSaturationValue": ("hue_shift_limit", "sat_shift_limit", "val_shift_limit"),
         "GaussNoise": ("var_limit", "mean"),
         "Affine": ("scale", "translate_percent", "translate_px", "rotate", "shear"),
         "ElasticTransform": ("alpha",),
