@@ -82,6 +82,11 @@ class Job:
         wait([self._call.future], timeout=seconds)
         return self.state
 
+    def wait_gone(self, seconds: float) -> bool:
+        """Wait until its process is gone, at most `seconds`, and say whether it is; a cancelled one takes a moment."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
     def cancel(self) -> None:
         """Have it stop; its process is gone within `CANCEL_SECONDS`."""
         self._call.give_up(CANCEL_SECONDS)
