@@ -14,10 +14,20 @@ import pyvips
 from augviz import catalog, engine, view
 from augviz.errors import AugvizError
 from augviz.images import open_image
-from augviz.model import XY, Header, ImageFacts, ParamKind, ParamSpec, Pipeline, Step, Truth, Value
+from augviz.model import QUALITIES, XY, Header, ImageFacts, ParamKind, ParamSpec, Pipeline, Step, Truth, Value
 
 LIMIT_DB = 34.0
 """What a view must reach, fine and at s = 16, to be called "to scale"."""
+
+LEAST_DB = {"fine": 36.0, "precise": 40.0}
+MEDIAN_DB = {"fine": 42.0, "precise": 46.0}
+"""What each deterministic transform, and half of them, reach at s = 16 in a view of `VIEW_SIDE` pixels."""
+
+MOST_DEVIATION = 0.05
+"""How far mean and standard deviation of a statistical view may be from those of the full-size result, as a share."""
+
+VIEW_SIDE = 1024
+"""Side in pixels of the views that are measured for: a view of a smaller image is worked no finer than one of this size."""
 
 EXACT_DB = math.inf
 
@@ -35,6 +45,21 @@ class Row:
     naive: float | None
     quick: float
     fine: float
+    precise: float
+
+    def of(self, quality: str) -> float:
+        """The decibels of one quality."""
+        return {"quick": self.quick, "fine": self.fine, "precise": self.precise}[quality]
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How near the statistics of a view at one scale are to those of the shrunk full-size result; see `deviation`."""
+
+    label: str
+    s: float
+    fine: float
+    precise: float
 
 
 def mosaic(paths: list[Path], side: int) -> pyvips.Image:
@@ -73,18 +98,60 @@ def shrinker(image: pyvips.Image) -> view.Base:
     return base
 
 
-def measure(image: pyvips.Image, pipeline: Pipeline, seed: int, scales: tuple[float, ...], label: str) -> list[Row]:
-    """One row for each scale. Raises StepError where the full-size result itself fails."""
+def measure(
+    image: pyvips.Image,
+    pipeline: Pipeline,
+    seed: int,
+    scales: tuple[float, ...],
+    label: str,
+    qualities: tuple[str, ...] = QUALITIES,
+) -> list[Row]:
+    """One row for each scale. Raises StepError where the full-size result itself fails.
+
+    Args:
+        qualities: those that are measured; the decibels of others are not a number.
+    """
     drawn = engine.draw(engine.header(image), pipeline, seed)
     full = engine.apply(image, pipeline, seed).image.copy_memory()
-    base = shrinker(image)
     rows = []
     for s in scales:
-        shown = {quality: view.whole(base, drawn, s, quality).image.copy_memory() for quality in ("quick", "fine")}
-        reference = view.shrunk(full, shown["fine"].width, shown["fine"].height)
-        naive = _naive(image, pipeline, seed, s, reference)
-        rows.append(Row(label, s, naive, psnr(shown["quick"], reference), psnr(shown["fine"], reference)))
+        shown = {quality: shown_at(image, drawn, s, quality) for quality in qualities}
+        reference = view.shrunk(full, *_size(next(iter(shown.values()))))
+        decibels = {quality: psnr(seen, reference) for quality, seen in shown.items()}
+        naive = _naive(image, pipeline, seed, s, reference) if qualities == QUALITIES else None
+        rows.append(Row(label, s, naive, *(decibels.get(quality, math.nan) for quality in QUALITIES)))
     return rows
+
+
+def shown_at(image: pyvips.Image, drawn: engine.Drawn, s: float, quality: str) -> pyvips.Image:
+    """A view in memory, worked as fine as one of `VIEW_SIDE` pixels would be."""
+    finer = view.supersampling(drawn, drawn.firings, s, quality, VIEW_SIDE)
+    return view.whole(shrinker(image), drawn, s, quality, finer=finer).image.copy_memory()
+
+
+def likeness(
+    image: pyvips.Image, pipeline: Pipeline, seed: int, scales: tuple[float, ...], label: str
+) -> list[Likeness]:
+    """How like the statistics are where the pixels cannot be. Raises StepError where the full-size result itself fails."""
+    drawn = engine.draw(engine.header(image), pipeline, seed)
+    full = engine.apply(image, pipeline, seed).image.copy_memory()
+    found = []
+    for s in scales:
+        fine, precise = (shown_at(image, drawn, s, quality) for quality in ("fine", "precise"))
+        reference = view.shrunk(full, *_size(fine))
+        found.append(Likeness(label, s, deviation(fine, reference), deviation(precise, reference)))
+    return found
+
+
+def deviation(image: pyvips.Image, reference: pyvips.Image) -> float:
+    """The largest difference of a band's mean or standard deviation, as a share of the reference's; 0 where all agree."""
+    found, expected = statistics(image), statistics(reference)
+    shares = np.abs(found - expected) / np.where(expected == 0, 1.0, np.abs(expected))
+    return float(shares.max())
+
+
+def _size(image: pyvips.Image) -> tuple[int, int]:
+    return image.width, image.height
 
 
 def _naive(image: pyvips.Image, pipeline: Pipeline, seed: int, s: float, reference: pyvips.Image) -> float | None:
@@ -103,6 +170,11 @@ def deterministic() -> tuple[str, ...]:
     """The transforms that work and whose views are pixels, not statistics."""
     pixels = (Truth.EXACT, Truth.TO_SCALE)
     return tuple(n for n, spec in catalog.TRANSFORMS.items() if not spec.unusable and spec.truth in pixels)
+
+
+def statistical() -> tuple[str, ...]:
+    """The transforms whose views have the same statistics, and other pixels."""
+    return tuple(n for n, spec in catalog.TRANSFORMS.items() if not spec.unusable and spec.truth is Truth.STATISTICAL)
 
 
 def cases(shape: Header) -> Iterator[tuple[str, Step]]:
@@ -135,6 +207,8 @@ def _variants(shape: Header) -> list[tuple[str, dict[str, Value]]]:
             "AdvancedBlur",
             {"blur_limit": (31, 31), "sigmaX_limit": (8, 8), "sigmaY_limit": (4, 4), "noise_limit": (0.9, 1.0)},
         ),
+        ("GaussNoise", {"var_limit": (1000.0, 1000.0)}),
+        ("ElasticTransform", {"alpha": 20.0, "sigma": 20.0}),
         ("CoarseDropout", {"max_height": h // 14, "max_width": w // 14, "fill_value": (255, 0, 0)}),
         ("CoarseDropout", {"max_holes": 64}),
         ("RandomCrop", {"height": h // 2 + 1, "width": w // 3 + 1}),

@@ -84,9 +84,20 @@ def gaussian_blur(image: pyvips.Image, stage: Stage) -> pyvips.Image:
 
 
 def median_blur(image: pyvips.Image, stage: Stage) -> pyvips.Image:
-    """The nearest odd window; below 3 there is nothing left of it."""
-    size = 2 * round((stage.params["ksize"] / stage.before.s - 1) / 2) + 1
-    return image if size < 3 else image.median(min(size, 2 * (min(image.width, image.height) // 2) - 1))
+    """Between two odd windows, what lies between them: medians have whole windows only."""
+    size = stage.params["ksize"] / stage.before.s
+    smaller = max(1, 2 * math.floor((size - 1) / 2) + 1)
+    share = max(0.0, (size - smaller) / 2)
+    inner = _median(image, smaller)
+    if share == 0:
+        return inner
+    return cast_like(inner * (1 - share) + _median(image, smaller + 2) * share, image)
+
+
+def _median(image: pyvips.Image, size: int) -> pyvips.Image:
+    """The median of windows of an odd size that fit the image."""
+    size = min(size, 2 * (min(image.width, image.height) // 2) - 1)
+    return image if size < 3 else image.median(size)
 
 
 def sharpen(image: pyvips.Image, stage: Stage) -> pyvips.Image:

@@ -296,6 +296,9 @@ class Header:
     interpretation: str = "multiband"
 
 
+QUALITIES = ("quick", "fine", "precise")
+"""Of views, from the quickest to the truest; see `view.supersampling`."""
+
 MAX_DRAWS = 16
 """Draws that are shown beside each other, in the grid and on a contact sheet."""
 

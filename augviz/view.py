@@ -16,10 +16,19 @@ from augviz.model import BYTES_PER_VALUE, Header, Truth
 from augviz.shown import picked, shown_bands, value_range
 
 HELD_BYTES = 64_000_000
-"""What a view is worked at takes at most this much, so that a worker stays small; 64-bit results are worked less fine."""
+"""What a fine view is worked at takes at most this much, so that a worker stays small; 64-bit results are worked less fine."""
+
+PRECISE_HELD_BYTES = 256_000_000
+"""The same of a precise view, which people ask for one by one: three bands of floats of 1024 pixels, four times as fine."""
 
 FINE_COST_MS = 250.0
 """CPU milliseconds that a fine view may take, by the catalogue's costs, for being finer than twice the view."""
+
+PRECISE_COST_MS = 2000.0
+"""The same of a precise view, for being finer than four times the view."""
+
+MOST_COST_MS = 20_000.0
+"""CPU milliseconds beyond which a precise view is worked less than four times as fine: a view has half a minute of two cores."""
 
 COSTLY_MS_PER_MEGAPIXEL = 80.0
 """From here on a fine view of 1024 pixels would not come within half a second of a change, on two cores."""
@@ -76,25 +85,37 @@ def _grid(shape: Header, s: float) -> Grid:
     return Grid(shape.width, shape.height, max(1, round(shape.width / s)), max(1, round(shape.height / s)))
 
 
-def working_scale(drawn: Drawn, firings: tuple[Firing, ...], s: float, quality: str) -> float:
-    """The scale at which a view of scale `s` is worked before it is shrunk.
+def supersampling(drawn: Drawn, firings: tuple[Firing, ...], s: float, quality: str, side: int | None = None) -> float:
+    """How many times as fine as the view it is worked, before it is shrunk; at least 1.
 
-    "quick" works at `s` itself. "fine" works twice as fine: a little less for costly chains, three times with Sharpen,
-    whose clipping happens between the view's pixels, and finer still as far as `FINE_COST_MS` goes, so that a small view
-    is simply worked at full size.
+    "quick" is worked as it is shown. "fine" is worked twice as fine: a little less for costly chains without MedianBlur,
+    whose windows are whole pixels; three times with Sharpen, whose clipping happens between the view's pixels. "precise" is
+    worked four times as fine. Both are worked finer still as far as their budget of time goes, so that a small view is
+    simply worked at full size, and less fine where the pixels would be too many to hold or to make in time.
+
+    Args:
+        s: full-size result pixels per view pixel, at least 1.
+        quality: one of `model.QUALITIES`.
+        side: of the view that the budgets are spent on, in pixels; by default that of scale `s` itself.
     """
     if quality == "quick":
-        return s
+        return 1.0
     known = [catalog.transform(f.name).cost_ms_per_megapixel for f in firings]
     cost = max(LEAST_COST_MS_PER_MEGAPIXEL, sum(ms for ms in known if ms is not None))
-    megapixels = max(grid.width * grid.height for grid in grids(drawn, firings, s)) / 1e6
-    affordable = math.floor(math.sqrt(FINE_COST_MS / (cost * megapixels)))
-    least = 3 if any(f.name == "Sharpen" for f in firings) else 2 if cost <= COSTLY_MS_PER_MEGAPIXEL else 1.75
     result = firings[-1].after if firings else drawn.draw.source
     shown = _grid(result, s)
-    held_bytes = shown.width * shown.height * result.bands * BYTES_PER_VALUE[result.format]
-    holdable = math.sqrt(HELD_BYTES / held_bytes)
-    return max(1.0, s / max(1.0, min(max(least, affordable), holdable)))
+    share = 1.0 if side is None else (side / max(shown.width, shown.height)) ** 2
+    megapixels = share * max(grid.width * grid.height for grid in grids(drawn, firings, s)) / 1e6
+    held_bytes = share * shown.width * shown.height * result.bands * BYTES_PER_VALUE[result.format]
+    if quality == "precise":
+        least, budget, most, holdable = 4.0, PRECISE_COST_MS, MOST_COST_MS, PRECISE_HELD_BYTES
+    else:
+        names = {f.name for f in firings}
+        least = 3.0 if "Sharpen" in names else 2.0 if cost <= COSTLY_MS_PER_MEGAPIXEL or "MedianBlur" in names else 1.75
+        budget, most, holdable = FINE_COST_MS, math.inf, HELD_BYTES
+    affordable = math.floor(math.sqrt(budget / (cost * megapixels)))
+    ceiling = min(math.sqrt(most / (cost * megapixels)), math.sqrt(holdable / held_bytes))
+    return max(1.0, min(max(least, affordable), ceiling))
 
 
 def _bytes(image: pyvips.Image) -> int:
@@ -134,6 +155,7 @@ def whole(
     firings: tuple[Firing, ...] | None = None,
     hold: Hold = held,
     bands: Sequence[int] | None = None,
+    finer: float | None = None,
 ) -> View:
     """The whole result, max(1, round(side / s)) pixels a side.
 
@@ -143,17 +165,19 @@ def whole(
     Args:
         base: the pipeline's input.
         s: full-size result pixels per view pixel, at least 1.
-        quality: "quick" or "fine"; see `working_scale`.
+        quality: "quick", "fine" or "precise"; see `supersampling`.
         firings: a prefix of the draw's firings, for the picture after some step; all of them by default.
         hold: how pixels are made.
         bands: those that will be shown, for `value_range`; see `shown.for_show`.
+        finer: how many times as fine as the view it is worked, in place of what `quality` says.
     """
     firings = drawn.firings if firings is None else firings
-    working = working_scale(drawn, firings, s, quality)
+    working = max(1.0, s / (finer or supersampling(drawn, firings, s, quality)))
     image = replayed(base, drawn, firings, working, is_final=working == s)
     shape = firings[-1].after if firings else drawn.draw.source
     target = _grid(shape, s)
-    if (image.width, image.height) != (target.width, target.height) and _bytes(image) <= 2 * HELD_BYTES:
+    most_bytes = 2 * (PRECISE_HELD_BYTES if quality == "precise" else HELD_BYTES)
+    if (image.width, image.height) != (target.width, target.height) and _bytes(image) <= most_bytes:
         image = hold(image)
         known = value_range(shown_bands(picked(image, bands))) if image.format not in ("uchar", "ushort") else None
     else:

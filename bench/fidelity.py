@@ -10,8 +10,8 @@ from pathlib import Path
 import pyvips
 
 from augviz import engine, fidelity, sources
-from augviz.fidelity import Row
-from augviz.model import Pipeline, Step
+from augviz.fidelity import Likeness, Row
+from augviz.model import QUALITIES, Pipeline, Step
 
 SCALES = (4.0, 16.0)
 NAMES = ("astronaut", "ihc", "coffee", "retina", "hubble_deep_field", "chelsea", "rocket")
@@ -29,12 +29,35 @@ def _decibels(value: float | None) -> str:
 
 
 def _print(rows: list[Row]) -> None:
-    by_label: dict[str, list[Row]] = {}
-    for row in rows:
-        by_label.setdefault(row.label, []).append(row)
-    for label, each in by_label.items():
-        cells = "  |".join(f" {_decibels(r.naive)}  {_decibels(r.quick)}  {_decibels(r.fine)}" for r in each)
-        print(f"{label[:78]:78} |{cells}", flush=True)
+    """One line for each label, the scales beside each other."""
+    cells = "  |".join(f" {'  '.join(map(_decibels, (r.naive, r.quick, r.fine, r.precise)))}" for r in rows)
+    print(f"{rows[0].label[:70]:70} |{cells}", flush=True)
+
+
+def _print_likeness(found: list[Likeness]) -> None:
+    cells = "  |".join(f" {'statistics off by':>12}  {r.fine:5.1%}  {r.precise:5.1%}" for r in found)
+    print(f"{found[0].label[:70]:70} |{cells}", flush=True)
+
+
+def _summary(name: str, rows: list[Row], limits: dict[str, float]) -> None:
+    """The least and the median of each quality at the largest scale, and who falls below its limit."""
+    print(f"\n{name}, s = {SCALES[-1]:g}")
+    at = [row for row in rows if row.s == SCALES[-1]]
+    for quality in QUALITIES:
+        values = [row.of(quality) for row in at]
+        line = f"  {quality:8} least {min(values):.1f} dB, median {statistics.median(values):.1f} dB"
+        if quality in limits:
+            below = [row.label for row in at if row.of(quality) < limits[quality]]
+            line += f"; below {limits[quality]:g} dB: {', '.join(below) or 'none'}"
+        print(line)
+
+
+def _worst(rows: list[Row], count: int = 5) -> None:
+    """The rows that come last in the finer qualities."""
+    at = [row for row in rows if row.s == SCALES[-1]]
+    for quality in QUALITIES[1:]:
+        last = sorted(at, key=lambda row: row.of(quality))[:count]
+        print(f"worst {quality}: {'; '.join(f'{row.label[:60]} {row.of(quality):.1f} dB' for row in last)}")
 
 
 def main() -> None:
@@ -47,32 +70,36 @@ def main() -> None:
     image = fidelity.mosaic(photographs(), options.side)
     versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in ("albumentationsxl", "pyvips", "numpy"))
     print(
-        f"PSNR in dB against the shrunk full-size result; {options.side} px of photographs; {versions}, "
-        f"libvips {'.'.join(str(pyvips.version(i)) for i in range(3))}"
+        f"PSNR in dB against the shrunk full-size result, of views worked as finely as one of {fidelity.VIEW_SIDE} px; "
+        f"{options.side} px of photographs; {versions}, libvips {'.'.join(str(pyvips.version(i)) for i in range(3))}"
     )
-    heads = "  |".join(f" s={s:<4g} naive quick fine" for s in SCALES)
-    print(f"{'':78} |{heads}")
+    heads = "  |".join(f" s={s:<4g} naive  quick  fine precise" for s in SCALES)
+    print(f"{'':70} |{heads}")
     alone: list[Row] = []
+    unlike: list[Likeness] = []
     for label, step in fidelity.cases(engine.header(image)):
         pipeline = Pipeline((Step(step.id, step.transform, step.args, 1.0),))
         rows = fidelity.measure(image, pipeline, options.seed, SCALES, label)
         _print(rows)
         if step.transform in fidelity.deterministic():
             alone += rows
+        else:
+            unlike += fidelity.likeness(image, pipeline, options.seed, SCALES, label)
+            _print_likeness(unlike[-len(SCALES) :])
     print()
     chains: list[Row] = []
     for label, pipeline in fidelity.generated(options.pipelines, engine.header(image), options.seed):
         rows = fidelity.measure(image, pipeline, options.seed, SCALES, label)
         _print(rows)
         chains += rows
-    for name, rows in (("deterministic transforms", alone), ("generated pipelines", chains)):
-        at_16 = [row for row in rows if row.s == SCALES[-1]]
-        below = [row.label for row in at_16 if row.fine < fidelity.LIMIT_DB]
-        print(
-            f"\n{name}, s = {SCALES[-1]:g}, fine: least {min(r.fine for r in at_16):.1f} dB, "
-            f"median {statistics.median(r.fine for r in at_16):.1f} dB; quick: median "
-            f"{statistics.median(r.quick for r in at_16):.1f} dB; below {fidelity.LIMIT_DB:g} dB: {', '.join(below) or 'none'}"
-        )
+    _summary("deterministic transforms", alone, fidelity.LEAST_DB)
+    _worst(alone)
+    _summary("generated pipelines", chains, dict.fromkeys(("fine", "precise"), fidelity.LIMIT_DB))
+    _worst(chains)
+    off = max(max(row.fine, row.precise) for row in unlike)
+    print(
+        f"\nnoise and elastic: mean and standard deviation off by at most {off:.1%} ({fidelity.MOST_DEVIATION:.0%} allowed)"
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 import pyvips
 
 from augviz import engine, fidelity, saved, view
-from augviz.model import Pipeline, Truth
+from augviz.model import BYTES_PER_VALUE, QUALITIES, Pipeline, Truth
 from tests.samples import rgb
 
 CROP = {"transform": "CenterCrop", "args": {"height": 64, "width": 64}}
@@ -24,7 +24,7 @@ def drawn_for(image: pyvips.Image, *steps: dict[str, object]) -> engine.Drawn:
     return engine.draw(engine.header(image), loaded(*steps), 1)
 
 
-@pytest.mark.parametrize("quality", ["quick", "fine"])
+@pytest.mark.parametrize("quality", QUALITIES)
 def test_at_scale_1_a_view_is_the_full_size_result_byte_for_byte(quality: str) -> None:
     image = rgb(300, 200)
     steps = ({"transform": "GaussNoise", "p": 1.0}, TURN, {"transform": "Sharpen", "p": 1.0})
@@ -32,6 +32,47 @@ def test_at_scale_1_a_view_is_the_full_size_result_byte_for_byte(quality: str) -
 
     assert seen.truth is Truth.EXACT
     assert np.array_equal(seen.image.numpy(), engine.apply(image, loaded(*steps), 1).array())
+
+
+def headed(side: int, *steps: dict[str, object], pixel_format: str = "uchar") -> engine.Drawn:
+    """The draw of a large image of which there is only a header."""
+    return drawn_for(pyvips.Image.black(side, side, bands=3).cast(pixel_format).copy(interpretation="srgb"), *steps)
+
+
+@pytest.mark.parametrize(
+    "steps", [(), (TURN,), ({"transform": "Sharpen", "p": 1.0}, {"transform": "HEDShift", "p": 1.0})]
+)
+def test_a_precise_view_of_a_large_image_is_worked_four_times_as_fine(steps: tuple[dict[str, object], ...]) -> None:
+    drawn = headed(16384, *steps)
+
+    assert view.supersampling(drawn, drawn.firings, 16.0, "quick") == 1
+    assert 1.75 <= view.supersampling(drawn, drawn.firings, 16.0, "fine") < 4
+    assert view.supersampling(drawn, drawn.firings, 16.0, "precise") >= 4
+
+
+def test_a_small_view_is_worked_finer_than_it_must_be() -> None:
+    drawn = headed(16384, TURN)
+
+    assert view.supersampling(drawn, drawn.firings, 128.0, "precise") > 16
+    assert 4 <= view.supersampling(drawn, drawn.firings, 128.0, "precise", 1024) <= 8
+
+
+@pytest.mark.parametrize("pixel_format", ["uchar", "float", "double"])
+@pytest.mark.parametrize("s", [4.0, 8.0, 16.0])
+def test_a_precise_view_holds_no_more_than_its_bound(s: float, pixel_format: str) -> None:
+    drawn = headed(16384, pixel_format=pixel_format)
+    finer = view.supersampling(drawn, drawn.firings, s, "precise")
+    held_bytes = (16384 / s * finer) ** 2 * 3 * BYTES_PER_VALUE[pixel_format]
+
+    assert finer >= 1
+    assert finer == 1 or held_bytes <= view.PRECISE_HELD_BYTES * 1.001
+
+
+def test_a_precise_view_of_steps_that_take_too_long_is_worked_less_fine() -> None:
+    elastic = {"transform": "ElasticTransform", "p": 1.0}
+    drawn = headed(16384, elastic, elastic)
+
+    assert 1 < view.supersampling(drawn, drawn.firings, 16.0, "precise") < 4
 
 
 @pytest.mark.parametrize("s", [1.0, 1.3, 2.0, 3.7, 16.0, 1000.0])
