@@ -115,12 +115,17 @@ def _cost(values: Mapping[str, Any]) -> Cost:
     return cost
 
 
-def stored(settings: Settings | None = None) -> Mapping[str, float] | None:
-    """CPU milliseconds per megapixel of 8-bit RGB by transform, as measured on this machine; None if they were not."""
+def stored(settings: Settings | None = None) -> Mapping[str, Mapping[str, float]]:
+    """CPU milliseconds per megapixel of RGB by format and transform, as measured on this machine; empty if they were not."""
     found = load(settings)
     if found is None:
-        return None
-    return {name: cost.cpu_ms for name in found.costs if (cost := found.cost(name)) is not None}
+        return {}
+    return {
+        pixel_format: {
+            name: cost.cpu_ms for name in found.costs if (cost := found.cost(name, pixel_format)) is not None
+        }
+        for pixel_format in FORMATS
+    }
 
 
 def save(out: Path, libvips: str, made_on: str, costs: Mapping[str, Mapping[str, Cost]]) -> None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from augviz import catalog, memory
+from augviz.advice.ratios import FLOAT_RATIOS
 from augviz.errors import ArgumentError
-from augviz.model import BYTES_PER_VALUE, DTYPES, Draw, DrawnLeaf, Header
+from augviz.model import BYTES_PER_VALUE, DTYPES, Draw, DrawnLeaf, Header, ImageFacts
 
 CROPS = frozenset({"Crop", "CenterCrop", "RandomCrop", "CropOrPad"})
 """Steps that need no more of their input than they give."""
@@ -20,8 +21,33 @@ CROPS = frozenset({"Crop", "CenterCrop", "RandomCrop", "CropOrPad"})
 UNKNOWN_COST = 10.0
 """Processor milliseconds per megapixel of a step that nobody has measured."""
 
-READING_COST = 6.0
-"""Processor milliseconds per megapixel of 8-bit RGB in JPEG tiles, where reading was not timed."""
+READING_COST = 6.5
+READING_COSTS: Mapping[str, float] = {"pngload": 9.0, "webpload": 23.0, "ppmload": 2.0, "vipsload": 1.5, "rawload": 1.5}
+"""Processor milliseconds per megapixel of 8-bit RGB, by what reads the file; JPEG and TIFF where a loader is not named."""
+
+STARTING_SECONDS = 0.02
+"""What opening a file, building the steps and starting threads takes whatever the size."""
+
+Costs = Mapping[str, Mapping[str, float]]
+"""Measured processor milliseconds per megapixel of RGB by format ("uchar", "float") and transform; empty is not measured."""
+
+FLOAT_COSTS: Mapping[str, float] = {
+    "RandomBrightnessContrast": 23.0,
+    "HueSaturationValue": 39.0,
+    "RandomGamma": 39.0,
+    "Blur": 21.0,
+    "GaussianBlur": 40.0,
+    "MotionBlur": 6.8,
+    "AdvancedBlur": 6.6,
+}
+"""Processor milliseconds per megapixel on float32 of what is much slower there, by `python -m bench.float_cost` as
+`FLOAT_RATIOS` are: the catalogue's costs times those ratios would be up to three times too much."""
+
+BY_TABLE = frozenset({"RandomGamma"})
+"""Steps that look 16-bit values up as they do 8-bit ones, where others work them as slowly as floats."""
+
+BANDS_SHARE = 0.7
+"""The share of a cost that grows with the bands: one band takes about half of what three take, and four a fifth more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +60,7 @@ class Estimate:
         stream_bytes, hold_bytes: the most that the process takes over what it has after its imports.
         by_costs: the seconds that the costs per megapixel alone tell.
         measured_costs: whether those were measured on this machine, and are not the catalogue's.
+        window_count: how many windows the seconds are from; 0 are from costs.
     """
 
     seconds: float
@@ -43,6 +70,7 @@ class Estimate:
     hold_bytes: int
     by_costs: float | None = None
     measured_costs: bool = False
+    window_count: int = 0
 
     def __post_init__(self) -> None:
         numbers = (self.seconds_low, self.seconds, self.seconds_high, self.stream_bytes, self.hold_bytes)
@@ -86,28 +114,112 @@ def pixels(shape: Header) -> int:
     return shape.width * shape.height
 
 
-def cpu_seconds(draw: Draw, costs: Mapping[str, float] | None, reading_cost: float = READING_COST) -> float:
+def cpu_seconds(draw: Draw, costs: Costs | None = None, reading: float = 0.0) -> float:
     """Processor seconds of streaming, by the cost of each applied step per megapixel of its input.
 
     Args:
-        costs: measured milliseconds per megapixel by transform; what is missing has the catalogue's.
-        reading_cost: of the file, in milliseconds per megapixel.
+        costs: measured on this machine; the catalogue's stand in for what is missing.
+        reading: processor seconds of reading what is needed of the file.
     """
-    shares = needed(draw)
-    total = reading_cost * shares[0] * pixels(draw.source)
-    for leaf, share in zip(draw.leaves, shares, strict=False):
+    total = 0.0
+    for leaf, share in zip(draw.leaves, needed(draw), strict=False):
         if leaf.applied:
             times = int(leaf.values.get("times", 1))
             total += times * step_cost(leaf, costs) * share * pixels(leaf.before)
-    return total / 1e9
+    return reading + total / 1e9
 
 
-def step_cost(leaf: DrawnLeaf, costs: Mapping[str, float] | None) -> float:
-    """Processor milliseconds per megapixel of a leaf's input."""
-    if costs is not None and leaf.transform in costs:
-        return costs[leaf.transform]
-    cost = catalog.transform(leaf.transform).cost_ms_per_megapixel
-    return UNKNOWN_COST if cost is None else cost
+def step_cost(leaf: DrawnLeaf, costs: Costs | None = None) -> float:
+    """Processor milliseconds per megapixel of a leaf's input, by its format and bands.
+
+    Costs are of RGB in 8 bit and in float32; other formats of more than 8 bit are worked like floats. Where only 8 bit was
+    measured, what float takes more was measured on another machine.
+    """
+    name, known = leaf.transform, costs or {}
+    cost = known.get("uchar", {}).get(name, catalog.transform(name).cost_ms_per_megapixel)
+    if _is_wide(leaf):
+        on_floats = known.get("float", {}).get(name)
+        if on_floats is None and name not in known.get("uchar", {}):
+            on_floats = FLOAT_COSTS.get(name)
+        if on_floats is not None:
+            cost = on_floats
+        elif cost is not None:
+            cost *= FLOAT_RATIOS.get(name, 1.0)
+    if cost is None:
+        cost = UNKNOWN_COST
+    return cost * (1 - BANDS_SHARE + BANDS_SHARE * leaf.before.bands / 3)
+
+
+def _is_wide(leaf: DrawnLeaf) -> bool:
+    """Whether a leaf works its input as slowly as float32."""
+    if BYTES_PER_VALUE[leaf.before.format] == 1:
+        return False
+    return leaf.before.format != "ushort" or leaf.transform not in BY_TABLE
+
+
+def is_measured(leaf: DrawnLeaf, costs: Costs | None) -> bool:
+    """Whether the cost of a leaf was measured on this machine, be it on another format."""
+    return any(leaf.transform in each for each in (costs or {}).values())
+
+
+def unknown(draw: Draw, costs: Costs | None = None) -> tuple[str, ...]:
+    """The applied transforms whose cost nobody has measured, and which count with `UNKNOWN_COST`."""
+    names = (
+        leaf.transform
+        for leaf in draw.leaves
+        if leaf.applied
+        and not is_measured(leaf, costs)
+        and catalog.transform(leaf.transform).cost_ms_per_megapixel is None
+    )
+    return tuple(dict.fromkeys(names))
+
+
+def read(draw: Draw, facts: ImageFacts) -> tuple[int, int]:
+    """Width and height of what is read of the file: all of it, or the tiles that the needed part touches."""
+    width, height = draw.source.width, draw.source.height
+    share = needed(draw)[0]
+    if facts.tile is None or share == 1:
+        return width, height
+    side = math.sqrt(share)
+    return min(width, math.ceil(side * width) + facts.tile[0]), min(height, math.ceil(side * height) + facts.tile[1])
+
+
+def reading_seconds(draw: Draw, facts: ImageFacts) -> float:
+    """Processor seconds of reading what is needed of the file."""
+    width, height = read(draw, facts)
+    size = draw.source.bands * BYTES_PER_VALUE[draw.source.format] / 3
+    return READING_COSTS.get(facts.loader, READING_COST) * size * width * height / 1e9
+
+
+def by_costs(draw: Draw, facts: ImageFacts, costs: Costs | None = None, threads: int = 2) -> Estimate:
+    """What arithmetic alone predicts, before a pixel is made.
+
+    Args:
+        facts: of the file that is read, as the pipeline is fed it.
+        costs: measured on this machine; the catalogue's stand in for what is missing.
+        threads: of libvips, that work at once.
+    """
+    reading = reading_seconds(draw, facts)
+    before = reading if facts.tile is None else 0.0  # decoded whole, by one thread, before anything else
+    working = cpu_seconds(draw, costs, reading - before) / threads
+    applied = [leaf for leaf in draw.leaves if leaf.applied]
+    is_all_measured = bool(costs) and all(is_measured(leaf, costs) for leaf in applied)
+    factor = MEASURED_BAND if is_all_measured else CATALOGUE_BAND
+    seconds = STARTING_SECONDS + before + working
+    streaming = stream_bytes(draw, facts)
+    return Estimate(
+        seconds=seconds,
+        seconds_low=seconds / factor,
+        seconds_high=seconds * factor,
+        stream_bytes=streaming,
+        hold_bytes=streaming + image_bytes(draw.result),
+        by_costs=seconds,
+        measured_costs=is_all_measured,
+    )
+
+
+MEASURED_BAND, CATALOGUE_BAND = 1.7, 2.2
+"""How many times more or less a measured time may be than costs of this machine tell, and than the catalogue's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +287,13 @@ def streaming_bytes(source: Header, result: Header, tile_height: int | None) -> 
     file = memory.Source(source.width, source.height, pixel, tile_height is not None, tile_height or TILE_HEIGHT)
     plan = memory.Plan(result.width, result.height, result.bands, DTYPES[result.format], source=file)
     return memory.stream_bytes(plan)
+
+
+def stream_bytes(draw: Draw, facts: ImageFacts) -> int:
+    """What streaming a draw of a file takes, by arithmetic alone, the holes of dropouts included."""
+    width, height = read(draw, facts)
+    part = replace(draw.source, width=width, height=height)
+    return streaming_bytes(part, draw.result, facts.tile[1] if facts.tile else None) + holes_bytes(draw)
 
 
 HOLE_BYTES = 450_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -45,7 +45,7 @@ FIRST_LINES = 32
 
 MEMORY_LINES = 640
 MEMORY_SECONDS = 1.5
-"""A strip of full width is made for its memory where it takes no longer than this."""
+"""So long the strip may take, about, that is made for its memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class Made:
         parallel: how many threads really worked at once, in the window where most did.
         spread: greatest less least of the windows' processor time, as a share of their mean.
         count: how many there were.
+        is_whole: whether the image was made whole instead, which tells as much as any number of windows.
     """
 
     cpu: float
@@ -65,6 +66,7 @@ class Made:
     parallel: float
     spread: float
     count: int
+    is_whole: bool = False
 
 
 def estimate(subject: Subject, context: Context) -> dict[str, Any]:
@@ -78,39 +80,43 @@ def estimate(subject: Subject, context: Context) -> dict[str, Any]:
     source = facts.header
     drawn = engine.draw(source, subject.pipeline, subject.seed, at_step=context.at_step)
     costs = calibration.stored()
-    cpu = estimates.cpu_seconds(drawn.draw, costs)
+    arithmetic = estimates.by_costs(drawn.draw, facts, costs, threads())
+    cpu = estimates.cpu_seconds(drawn.draw, costs, estimates.reading_seconds(drawn.draw, facts) if facts.tile else 0.0)
     with uncached(), _by_maximum(drawn.firings) as by_mean_steps:
-        image, decoding = subject.open(), Seconds(0.0, 0.0)
+        image, decoding, held_bytes = subject.open(), Seconds(0.0, 0.0), 0
         if facts.tile is None:
-            image, decoding = _stand_in(subject, context)
+            image, decoding, held_bytes = _stand_in(subject, context)
+        opened = subject.open if facts.tile else lambda: image
+        measured = _memory(_replayed(image, drawn.firings), arithmetic, baseline, context)
         building: list[Seconds] = []
         with stopwatch(building):
-            result = _replayed(image, drawn.firings)
-        measured = _memory(result, cpu / threads(), baseline, context)
-        made = [_windows(result, SECONDS, context)]
+            engine.draw(header(subject.open()), subject.pipeline, subject.seed)
+            _replayed(image, drawn.firings)
+        made = [_windows(lambda: _replayed(opened(), drawn.firings), SECONDS, context)]
         for number in by_mean_steps:
-            made.append(_windows(_replayed(image, drawn.firings[:number]), SECONDS / 4, context))
+            made.append(_windows(lambda: _replayed(opened(), drawn.firings[:number]), SECONDS / 4, context))  # noqa: B023
     found = estimates.Windows(
         cpu=sum(one.cpu for one in made),
         wall=sum(one.wall for one in made),
         parallel=made[0].parallel,
         spread=made[0].spread,
         count=made[0].count,
-        before=building[0].wall + decoding.wall,
+        before=building[0].cpu + decoding.cpu,
     )
-    seconds, low, high = estimates.combined(found, cpu if costs is not None else None, threads())
-    streaming = estimates.streaming_bytes(source, drawn.draw.result, facts.tile[1] if facts.tile else None)
+    seconds, low, high = estimates.combined(found, cpu if arithmetic.measured_costs else None, threads())
+    streaming = arithmetic.stream_bytes
     if measured is not None:
-        streaming = measured + (0 if facts.tile else estimates.image_bytes(source))
-    streaming += estimates.holes_bytes(drawn.draw)
+        whole = 0 if facts.tile else estimates.image_bytes(source) - held_bytes
+        streaming = max(0, measured + whole) + estimates.holes_bytes(drawn.draw)
     return {
         "seconds": seconds,
         "seconds_low": low,
         "seconds_high": high,
         "stream_bytes": streaming,
         "hold_bytes": streaming + estimates.image_bytes(drawn.draw.result),
-        "by_costs": decoding.wall + cpu / threads(),
-        "measured_costs": costs is not None,
+        "by_costs": arithmetic.seconds,
+        "measured_costs": arithmetic.measured_costs,
+        "window_count": 1 if made[0].is_whole else found.count,
         "windows": asdict(found),
         "environment": environment(),
     }
@@ -138,8 +144,11 @@ def _replayed(image: pyvips.Image, firings: tuple[Firing, ...]) -> pyvips.Image:
     return image
 
 
-def _stand_in(subject: Subject, context: Context) -> tuple[pyvips.Image, Seconds]:
-    """For a file that is decoded whole before anything else: its first lines, repeated; and what decoding all takes."""
+def _stand_in(subject: Subject, context: Context) -> tuple[pyvips.Image, Seconds, int]:
+    """For a file that is decoded whole before anything else: its first lines, repeated.
+
+    With it what decoding all takes, and the bytes that the lines themselves take.
+    """
     context.progress(None, "reading a part of the file")
     shape = header(subject.open())
     choice = replace(subject.choice, upright=False)  # from top to bottom it cannot be turned
@@ -155,12 +164,16 @@ def _stand_in(subject: Subject, context: Context) -> tuple[pyvips.Image, Seconds
     share = image.height / lines
     across, down = -(-shape.width // part.width), -(-shape.height // part.height)
     whole = part.replicate(across, down).crop(0, 0, shape.width, shape.height)
-    return whole, Seconds(seconds[-1].wall * share, seconds[-1].cpu * share)
+    return whole, Seconds(seconds[-1].wall * share, seconds[-1].cpu * share), estimates.image_bytes(header(part))
 
 
-def _windows(image: pyvips.Image, budget: float, context: Context) -> Made:
-    """Time some windows, as large as there is time for, at different heights; a small image is made whole."""
+def _windows(made_anew: Callable[[], pyvips.Image], budget: float, context: Context) -> Made:
+    """Time some windows, as large as there is time for, at different heights.
+
+    A small image is made whole, and each time anew: what was made before keeps tiles of the file.
+    """
     context.progress(None, "making some windows")
+    image = made_anew()
     area = image.width * image.height
     lines, columns = min(LINES, image.height), min(PROBE_COLUMNS, image.width)
     seconds: list[Seconds] = []
@@ -168,10 +181,9 @@ def _windows(image: pyvips.Image, budget: float, context: Context) -> Made:
         _make(image, (0.5, 0.5), columns, lines, seconds, context)
     # By processor time, which tells what the work is however busy the machine is.
     each = max(seconds[1].cpu / threads(), 1e-6) / (columns * lines)
-    if columns * lines >= area:
-        return _told(seconds[1:], [], area, area)
     if each * area <= budget:
-        _make(image, (0.0, 0.0), image.width, image.height, seconds, context)
+        for _ in range(2 if each * area <= budget / 4 else 1):
+            _make(made_anew(), (0.0, 0.0), image.width, image.height, seconds, context)
         return _told(seconds[2:], [], area, area)
     allowed = budget / COUNT / each / 1.5  # pixels in a window; half a window is made beside it
     lines = min(2 * LINES, image.height)
@@ -206,7 +218,7 @@ def _told(whole: list[Seconds], halves: list[Seconds], area: int, pixels: int, h
         half = sum(one.cpu for one in halves) / len(halves) / half_pixels
         inside = min(cpu, max(2 * cpu - half, cpu * LEAST_SHARE))
     busy = min(max(parallel, LEAST_PARALLEL * threads()), threads())
-    return Made(inside * area, wall * area, busy, spread, len(whole) if halves else COUNT)
+    return Made(inside * area, wall * area, busy, spread, len(whole) if halves else COUNT, is_whole=not halves)
 
 
 def _make(
@@ -226,23 +238,28 @@ def _make(
     context.close()
 
 
-def _memory(image: pyvips.Image, seconds: float, baseline: int | None, context: Context) -> int | None:
-    """What streaming takes, from a strip of full width, before anything else has used memory.
+def _memory(image: pyvips.Image, by_costs: estimates.Estimate, baseline: int | None, context: Context) -> int | None:
+    """What streaming takes, from a strip, before anything else has used memory. None where the system does not tell.
 
-    Args:
-        seconds: about how long the whole image takes.
-
-    Returns:
-        None where the strip takes too long, or where the system does not tell.
+    The strip has the full width where there is time for it, else as much as there is: what the rest of the width takes is
+    arithmetic, and what a step holds of the whole image (the field of an ElasticTransform) is there all the same.
     """
-    lines = min(MEMORY_LINES, image.height)
-    if baseline is None or seconds * lines / image.height > MEMORY_SECONDS:
+    if baseline is None:
         return None
     context.progress(None, "making a strip")
+    lines = min(MEMORY_LINES, image.height)
+    seconds = by_costs.seconds * lines / image.height
+    columns = min(image.width, max(LEAST_COLUMNS, round(image.width * min(1.0, MEMORY_SECONDS / max(seconds, 1e-9)))))
     resident.reset_peak()
-    y = (image.height - lines) // 2
-    stream(context.watch(image.crop(0, y, image.width, lines), (0.0, 0.0)))
+    x, y = (image.width - columns) // 2, (image.height - lines) // 2
+    stream(context.watch(image.crop(x, y, columns, lines), (0.0, 0.0)))
     peak = resident.peak_bytes()
     context.close()
     gc.collect()
-    return None if peak is None else max(0, peak - baseline)
+    if peak is None:
+        return None
+    rest, shape = 0, header(image)
+    if columns < image.width:
+        narrow = replace(shape, width=columns)
+        rest = estimates.streaming_bytes(shape, shape, LINES) - estimates.streaming_bytes(narrow, narrow, LINES)
+    return max(0, peak - baseline) + rest

@@ -159,7 +159,7 @@ def test_measuring_shows_its_progress_and_can_be_cancelled(app: AppTest) -> None
     assert job.state == "cancelled"
     assert calibrate.JOB not in app.session_state
     assert not app.button(key="transforms.calibration.start").disabled
-    assert calibration.stored() is None
+    assert calibration.stored() == {}
 
 
 def test_the_cost_is_told_for_the_present_image(app: AppTest) -> None:

@@ -44,7 +44,7 @@ def edit(**changes: Any) -> None:
 
 def test_nothing_is_stored_at_first() -> None:
     assert calibration.load() is None
-    assert calibration.stored() is None
+    assert calibration.stored() == {}
 
 
 def test_stored_costs_come_back_with_their_spread() -> None:
@@ -57,7 +57,7 @@ def test_stored_costs_come_back_with_their_spread() -> None:
     assert found.cost("HEDShift") is None
     assert "on 2026-11-25" in found.about()
     assert "libvips 8.18.7" in found.about()
-    assert calibration.stored() == {"HorizontalFlip": 2.5}
+    assert calibration.stored() == {"uchar": {"HorizontalFlip": 2.5}, "float": {"HorizontalFlip": 5.0, "HEDShift": 5.0}}
 
 
 def test_no_other_file_is_left_beside_the_stored_one(cache: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_file_that_was_cut_is_measured_anew(kept: int) -> None:
 def test_a_transform_that_is_not_known_is_left_out() -> None:
     calibration.save(calibration.place(), "8.18.7", "2026-11-25", {"Gone": {"uchar": FLIP}})
 
-    assert calibration.stored() == {}
+    assert calibration.stored() == {"uchar": {}, "float": {}}
 
 
 def test_every_repeat_is_counted_and_the_median_lies_within_the_spread() -> None:
@@ -187,7 +187,7 @@ def test_a_job_keeps_what_it_measured() -> None:
     job = jobs.start_job(calibration.FUNCTION, args, seconds=120, memory_bytes=0, threads=calibration.THREADS)
 
     assert job.result().value == {"measured": 1}
-    assert set(calibration.stored() or {}) == {"HorizontalFlip"}
+    assert set(calibration.stored()["uchar"]) == {"HorizontalFlip"}
 
 
 def test_only_one_measurement_runs_and_a_cancelled_one_keeps_what_was_stored() -> None:
@@ -201,4 +201,4 @@ def test_only_one_measurement_runs_and_a_cancelled_one_keeps_what_was_stored() -
 
     assert job.wait(10) == "cancelled"
     assert calibration.running() is None
-    assert calibration.stored() == {"HorizontalFlip": 2.5}
+    assert calibration.stored() == {"uchar": {"HorizontalFlip": 2.5}, "float": {"HorizontalFlip": 5.0, "HEDShift": 5.0}}

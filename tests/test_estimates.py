@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pyvips
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augviz import engine, estimates, windows
+from augviz import calibration, catalog, engine, estimates, windows
+from augviz.advice.ratios import FLOAT_RATIOS
+from augviz.calibration import Cost
 from augviz.context import Context
-from augviz.errors import ArgumentError, Cancelled
+from augviz.environment import threads
+from augviz.errors import ArgumentError, Cancelled, StepError
 from augviz.estimates import Estimate, Windows
+from augviz.headers import describe
 from augviz.measure import Seconds, Subject
-from augviz.model import Draw, Header, InputChoice, Pipeline, Step
+from augviz.model import Draw, Header, ImageFacts, InputChoice, Pipeline, Step
+from augviz.settings import get_settings
 from tests.test_measure import noise
 
 SHAPE = Header(4096, 4096, 3, "uchar", "srgb")
@@ -34,7 +41,7 @@ def draw(*steps: Step, shape: Header = SHAPE) -> Draw:
 
 @pytest.mark.parametrize("broken", [{"seconds": 3.0}, {"seconds_low": float("nan")}, {"stream_bytes": -1}])
 def test_an_estimate_lies_within_its_band(broken: dict[str, Any]) -> None:
-    good = {"seconds": 1.0, "seconds_low": 0.5, "seconds_high": 2.0, "stream_bytes": 1, "hold_bytes": 2}
+    good: dict[str, Any] = {"seconds": 1.0, "seconds_low": 0.5, "seconds_high": 2.0, "stream_bytes": 1, "hold_bytes": 2}
 
     assert Estimate(**good).error_share(0.5) == 1.0
     with pytest.raises(ArgumentError):
@@ -103,12 +110,12 @@ def test_before_a_crop_only_what_is_in_it_is_needed() -> None:
 
 
 def test_costs_are_multiplied_by_the_pixels_that_are_made() -> None:
-    costs = {"Blur": 10.0, "HorizontalFlip": 2.0}
+    costs = {"Blur": 10.0, "HorizontalFlip": 2.0, "RandomCrop": 0.0}
     megapixels = 4096 * 4096 / 1e6
 
-    assert estimates.cpu_seconds(draw(BLUR, FLIP), costs, 0.0) == pytest.approx(megapixels * 12 / 1000)
-    assert estimates.cpu_seconds(draw(BLUR, CROP), {**costs, "RandomCrop": 0.0}, 1.0) == pytest.approx(
-        megapixels * 11 / 32 / 1000
+    assert estimates.cpu_seconds(draw(BLUR, FLIP), {"uchar": costs}) == pytest.approx(megapixels * 12 / 1000)
+    assert estimates.cpu_seconds(draw(BLUR, CROP), {"uchar": costs}, 1.0) == pytest.approx(
+        1.0 + megapixels * 10 / 32 / 1000
     )
 
 
@@ -116,7 +123,215 @@ def test_measured_costs_take_the_place_of_the_catalogues() -> None:
     catalogued = estimates.cpu_seconds(draw(BLUR), None)
 
     assert estimates.cpu_seconds(draw(BLUR), {}) == catalogued
-    assert estimates.cpu_seconds(draw(BLUR), {"Blur": 1000.0}) > catalogued
+    assert estimates.cpu_seconds(draw(BLUR), {"uchar": {"Blur": 1000.0}}) > catalogued
+
+
+def cost_of(step: Step, shape: Header, costs: Any) -> float:
+    """Of the last step, fed an image of that format by the step itself."""
+    return estimates.step_cost(draw(step, shape=shape).leaves[-1], costs)
+
+
+def rgb(pixel_format: str, bands: int = 3) -> Header:
+    return Header(4096, 4096, bands, pixel_format, "multiband")
+
+
+def test_a_step_costs_what_was_measured_on_the_format_that_it_gets() -> None:
+    costs = {"uchar": {"Blur": 2.0}, "float": {"Blur": 30.0}}
+
+    assert cost_of(BLUR, rgb("uchar"), costs) == pytest.approx(2.0)
+    assert cost_of(BLUR, rgb("float"), costs) == pytest.approx(30.0)
+    assert cost_of(BLUR, rgb("ushort"), costs) == pytest.approx(30.0)
+
+
+def test_where_floats_were_not_measured_they_take_as_many_times_longer_as_on_another_machine() -> None:
+    flip = catalog.transform("HorizontalFlip").cost_ms_per_megapixel or 0.0
+
+    assert cost_of(BLUR, rgb("float"), {"uchar": {"Blur": 2.0}, "float": {}}) == pytest.approx(2 * FLOAT_RATIOS["Blur"])
+    assert cost_of(BLUR, rgb("float"), {}) == pytest.approx(estimates.FLOAT_COSTS["Blur"])
+    assert cost_of(FLIP, rgb("float"), {}) == pytest.approx(flip * FLOAT_RATIOS["HorizontalFlip"])
+
+
+def test_a_table_is_as_quick_on_16_bit_as_on_8() -> None:
+    gamma = Step("g", "RandomGamma", (), 1.0)
+
+    assert (
+        cost_of(gamma, rgb("ushort"), None) == cost_of(gamma, rgb("uchar"), None) < cost_of(gamma, rgb("float"), None)
+    )
+
+
+def test_fewer_bands_cost_less_and_more_bands_more() -> None:
+    one, three, six = (cost_of(BLUR, rgb("uchar", bands), None) for bands in (1, 3, 6))
+
+    assert 0 < one < three < six
+
+
+# Costs alone
+
+
+TILED = ImageFacts(
+    "a.tif", "a.tif", SHAPE, 1, 1, ((4096, 4096),), 1, (256, 256), True, None, None, 1000, "tiffload", ()
+)
+WHOLE = replace(TILED, name="a.png", path="a.png", tile=None, region_readable=False, loader="pngload")
+
+
+@pytest.fixture
+def measured_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A file of costs of this machine, made by hand: Blur on both formats, HorizontalFlip on 8 bit only."""
+    monkeypatch.setenv("AUGVIZ_CACHE_FOLDER", str(tmp_path))
+    get_settings.cache_clear()
+
+    def cost(milliseconds: float) -> Cost:
+        return Cost(milliseconds, milliseconds, milliseconds, milliseconds, 7)
+
+    made = {"Blur": {"uchar": cost(1000), "float": cost(3000)}, "HorizontalFlip": {"uchar": cost(100)}}
+    made["Normalize"] = {"uchar": cost(200)}
+    calibration.save(calibration.place(), "8.18.7", "2026-11-25", made)
+    yield
+    get_settings.cache_clear()
+
+
+def test_costs_of_this_machine_decide_where_they_are_stored(measured_here: None) -> None:
+    megapixels = 4096 * 4096 / 1e6
+    costs = calibration.stored()
+    reading = estimates.READING_COST * megapixels / 1000
+
+    on_bytes = estimates.by_costs(draw(BLUR, FLIP), TILED, costs, threads=2)
+    on_floats = estimates.by_costs(draw(FLOAT, BLUR, FLIP), TILED, costs, threads=2)
+    none = estimates.by_costs(draw(BLUR, FLIP), TILED, {}, threads=2)
+
+    starting = estimates.STARTING_SECONDS
+    assert on_bytes.seconds == pytest.approx(starting + (reading + megapixels * 1.1) / 2)
+    flipped = 0.1 * FLOAT_RATIOS["HorizontalFlip"]
+    assert on_floats.seconds == pytest.approx(starting + (reading + megapixels * (0.2 + 3 + flipped)) / 2)
+    assert (on_bytes.measured_costs, none.measured_costs) == (True, False)
+    assert none.seconds < on_bytes.seconds
+
+
+def test_an_estimate_is_from_the_catalogue_as_soon_as_one_step_was_not_measured(measured_here: None) -> None:
+    costs = calibration.stored()
+    median = Step("m", "MedianBlur", (), 1.0)
+
+    partly = estimates.by_costs(draw(BLUR, median), TILED, costs)
+    never = estimates.by_costs(draw(BLUR, replace(median, p=0.0)), TILED, costs)
+
+    assert (partly.measured_costs, never.measured_costs) == (False, True)
+    assert partly.seconds_high / partly.seconds > never.seconds_high / never.seconds
+
+
+def test_the_worker_composes_the_costs_as_the_server_does(folder: Path, measured_here: None) -> None:
+    path = folder / "tiled.tif"
+    subject = Subject(str(path), InputChoice(), Pipeline((BLUR, FLIP)), 0)
+
+    made = windows.estimate(subject, Context())
+    facts = describe(str(path), InputChoice())
+    told = estimates.by_costs(draw(BLUR, FLIP, shape=facts.header), facts, calibration.stored(), threads())
+
+    assert made["by_costs"] == told.seconds
+    assert made["measured_costs"] is told.measured_costs is True
+
+
+def test_a_step_whose_cost_nobody_knows_is_named() -> None:
+    drawn = draw(BLUR, FLIP)
+    odd = replace(drawn, leaves=(replace(drawn.leaves[0], transform="Lambda"), drawn.leaves[1]))
+
+    assert estimates.unknown(drawn) == ()
+    assert estimates.unknown(odd) == ("Lambda",)
+    assert estimates.unknown(odd, {"uchar": {"Lambda": 3.0}}) == ()
+
+
+def test_a_file_that_is_decoded_whole_is_read_by_one_thread_before_all() -> None:
+    crop = draw(CROP)
+    whole, tiled = estimates.by_costs(crop, WHOLE), estimates.by_costs(crop, TILED)
+
+    assert whole.seconds - tiled.seconds > 0.9 * estimates.reading_seconds(crop, WHOLE)
+    assert estimates.by_costs(crop, WHOLE, threads=8).seconds > estimates.reading_seconds(crop, WHOLE)
+    assert whole.stream_bytes > tiled.stream_bytes
+
+
+def test_of_a_tiled_file_the_tiles_of_a_crop_are_read() -> None:
+    assert estimates.read(draw(FLIP), TILED) == (4096, 4096)
+    width, height = estimates.read(draw(CROP), TILED)
+
+    assert 512 * 1024 < width * height < 4096 * 4096 / 8
+    assert estimates.read(draw(CROP), WHOLE) == (4096, 4096)
+
+
+anything = st.sampled_from(
+    (
+        "Blur",
+        "GaussianBlur",
+        "HorizontalFlip",
+        "VerticalFlip",
+        "MedianBlur",
+        "Rotate",
+        "RandomBrightnessContrast",
+        "NoOp",
+    )
+)
+pipelines = st.lists(anything, max_size=4).map(
+    lambda names: tuple(Step(str(number), name, (), 1.0) for number, name in enumerate(names))
+)
+costs_made = st.fixed_dictionaries(
+    {
+        "uchar": st.dictionaries(anything, st.floats(0, 1e4)),
+        "float": st.dictionaries(anything, st.floats(0, 1e4)),
+    }
+)
+shapes = st.builds(
+    Header,
+    st.integers(64, 60_000),
+    st.integers(64, 60_000),
+    st.sampled_from((1, 3)),
+    st.sampled_from(("uchar", "ushort")),
+    st.just("multiband"),
+)
+files = st.sampled_from((TILED, WHOLE))
+
+
+@settings(deadline=None)
+@given(pipelines, shapes, files, costs_made, st.integers(1, 64))
+def test_seconds_by_costs_lie_within_their_band(
+    steps: tuple[Step, ...], shape: Header, file: ImageFacts, costs: Any, threads: int
+) -> None:
+    found = by_costs_or_none(steps, shape, file, costs, threads)
+
+    if found is not None:
+        assert 0 <= found.seconds_low <= found.seconds <= found.seconds_high
+        assert found.hold_bytes > found.stream_bytes > 0
+        assert found.window_count == 0
+
+
+@settings(deadline=None)
+@given(pipelines, anything, shapes, costs_made)
+def test_a_step_more_never_costs_less(steps: tuple[Step, ...], name: str, shape: Header, costs: Any) -> None:
+    fewer = by_costs_or_none(steps, shape, TILED, costs)
+    more = by_costs_or_none((*steps, Step("more", name, (), 1.0)), shape, TILED, costs)
+
+    if fewer is not None and more is not None:
+        assert more.seconds >= fewer.seconds
+
+
+@settings(deadline=None)
+@given(pipelines, shapes, costs_made)
+def test_a_crop_first_costs_less(steps: tuple[Step, ...], shape: Header, costs: Any) -> None:
+    crop = Step("crop", "CenterCrop", (("height", 32), ("width", 32)), 1.0)
+    cropping = {form: {**each, "CenterCrop": 0.1} for form, each in costs.items()}
+    whole = by_costs_or_none(steps, shape, TILED, cropping)
+    part = by_costs_or_none((crop, *steps), shape, TILED, cropping)
+
+    if whole is not None and part is not None and shape.width * shape.height > 10**6:
+        assert part.seconds < whole.seconds
+
+
+def by_costs_or_none(
+    steps: tuple[Step, ...], shape: Header, file: ImageFacts, costs: Any, threads: int = 2
+) -> Estimate | None:
+    """None where the library cannot draw those steps for such an image."""
+    try:
+        drawn = draw(*steps, shape=shape)
+    except StepError:
+        return None
+    return estimates.by_costs(drawn, replace(file, header=shape), costs, threads)
 
 
 def test_a_skipped_step_costs_nothing() -> None:
