@@ -1,18 +1,15 @@
 """`make memory`: what `augviz.memory` computes against real DataLoaders in fresh processes, cell by cell.
 
-Measured is the proportional set size of the process and its workers, summed, over the process after its imports. Of batches
-in shared memory PSS counts only pages that some process has touched, which a batch that waits in the queue is not; they take
-memory all the same, so that shared segments are counted whole, once. What PSS alone says stands beside it.
+Measured is what the process and its workers have in memory together (`augviz.family`), over the process after its imports:
+their proportional set size with shared segments counted whole. What PSS alone says stands beside it.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
 import json
 import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -20,13 +17,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pyvips
 
-from augviz import memory
+from augviz import family, memory
+from augviz.family import Share
 from augviz.memory import GB, Plan
 
 ROOT = Path(__file__).parent.parent
@@ -43,72 +40,6 @@ def is_within(computed: int, measured: float) -> bool:
     return abs(computed - measured) <= max(TOLERANCE_SHARE * measured, TOLERANCE_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
-class Peak:
-    """The most that one run took over its baseline, in bytes: PSS with shared memory counted whole, and PSS alone."""
-
-    total: int
-    pss: int
-
-
-# Reading a process
-
-
-def proportional(pid: int) -> tuple[int, int]:
-    """(PSS, the part of it that is shared memory) in bytes; zeros for a process that has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0, 0
-    sizes = {line.split()[0]: int(line.split()[1]) * 1024 for line in lines[1:]}
-    return sizes["Pss:"], sizes["Pss_Shmem:"]
-
-
-def segments(pid: int) -> dict[int, int]:
-    """Bytes of the shared memory segments of PyTorch that a process has open, by inode."""
-    found = {}
-    with contextlib.suppress(OSError):
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            with contextlib.suppress(OSError):
-                if os.readlink(link).startswith("/dev/shm/torch_"):
-                    status = link.stat()
-                    found[status.st_ino] = status.st_blocks * 512
-    return found
-
-
-def family(pid: int) -> list[int]:
-    """A process and all that it has started."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
-    return [pid]
-
-
-@contextlib.contextmanager
-def stopped(pids: list[int]) -> Iterator[None]:
-    """Hold processes still, so that what they have at one moment can be read one after the other."""
-    try:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-        yield
-    finally:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-
-
-def sample(pid: int) -> tuple[int, int]:
-    """(PSS with shared memory counted whole, PSS alone) of a process and its workers, in bytes."""
-    pids = family(pid)
-    with stopped(pids):
-        sizes = [proportional(each) for each in pids]
-        shared: dict[int, int] = {}
-        for each in pids:
-            shared |= segments(each)
-    pss, touched = sum(size for size, _ in sizes), sum(part for _, part in sizes)
-    return pss - touched + sum(shared.values()), pss
-
-
 # Runs
 
 
@@ -122,8 +53,8 @@ def source(folder: Path, side: int) -> Path:
     return path
 
 
-def run(plan: Plan, path: Path, by_chance: bool = False) -> Peak:
-    """Load by `plan` in a fresh process and watch it from outside.
+def run(plan: Plan, path: Path, by_chance: bool = False) -> Share:
+    """Load by `plan` in a fresh process and watch it from outside; the most that it took over its baseline.
 
     Args:
         by_chance: leave it to chance when workers end a batch; else they do so at once.
@@ -149,18 +80,18 @@ def run(plan: Plan, path: Path, by_chance: bool = False) -> Peak:
             if process.stdout.readline().strip() != "ready":
                 raise RuntimeError("the process could not be started")
             time.sleep(0.3)
-            base, _ = sample(process.pid)
+            base = family.share(process.pid)
             said: list[str] = []
             answers = process.stdout
             listener = threading.Thread(target=lambda: said.append(answers.readline().strip()))
             listener.start()
             process.stdin.write("load\n")
             process.stdin.flush()
-            total = pss = base
+            total, pss = base.total, base.total
             while listener.is_alive():
                 started = time.perf_counter()
-                now, alone = sample(process.pid)
-                total, pss = max(total, now), max(pss, alone)
+                now = family.share(process.pid)
+                total, pss = max(total, now.total), max(pss, now.pss)
                 time.sleep(
                     max(SAMPLE_SECONDS, time.perf_counter() - started)
                 )  # reading gigabytes of pages takes a while
@@ -169,7 +100,7 @@ def run(plan: Plan, path: Path, by_chance: bool = False) -> Peak:
             raise
     if said != ["done"]:
         raise RuntimeError(f"the process ended with status {process.returncode}")
-    return Peak(total - base, pss - base)
+    return Share(total - base.total, pss - base.total)
 
 
 def why_not(plan: Plan) -> str:
