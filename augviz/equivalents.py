@@ -22,10 +22,12 @@ Array = Any
 
 Equivalent = Callable[[Array, Firing], Array]
 
+OpenCVError = cv2.error
+
 LONGEST_SIDE = 32766
 """OpenCV's warps hold coordinates in 16 bits."""
 
-_INTERPOLATIONS = {
+INTERPOLATIONS = {
     "nearest": cv2.INTER_NEAREST,
     "linear": cv2.INTER_LINEAR,
     "bilinear": cv2.INTER_LINEAR,
@@ -33,7 +35,7 @@ _INTERPOLATIONS = {
     "bicubic": cv2.INTER_CUBIC,
     "lanczos3": cv2.INTER_LANCZOS4,
 }
-_BORDERS = {
+BORDERS = {
     "background": cv2.BORDER_CONSTANT,
     "black": cv2.BORDER_CONSTANT,
     "white": cv2.BORDER_CONSTANT,
@@ -80,12 +82,12 @@ def _placed(array: Array, left: int, top: int, shape: Header, border: int, value
     array = array[: shape.height - top, : shape.width - left]
     height, width = array.shape[:2]
     bottom, right = shape.height - height - top, shape.width - width - left
-    return cv2.copyMakeBorder(array, top, bottom, left, right, border, value=_colour(value, shape.bands))
+    return cv2.copyMakeBorder(array, top, bottom, left, right, border, value=colour(value, shape.bands))
 
 
 def _gravity(array: Array, firing: Firing) -> Array:
     direction = getattr(firing.transform, "direction", None) or firing.transform.position.value
-    border = _BORDERS[str(getattr(firing.transform, "border_mode", "background"))]
+    border = BORDERS[str(getattr(firing.transform, "border_mode", "background"))]
     value = getattr(firing.transform, "value", 255)
     before, after = firing.before, firing.after
     across, down = after.width - before.width, after.height - before.height
@@ -96,36 +98,42 @@ def _gravity(array: Array, firing: Firing) -> Array:
 
 def _resize(array: Array, firing: Firing) -> Array:
     after, before = firing.after, firing.before
-    kind = _INTERPOLATIONS[str(firing.transform.interpolation)]
+    kind = INTERPOLATIONS[str(firing.transform.interpolation)]
     shrinks = after.width * after.height < before.width * before.height
     return cv2.resize(array, (after.width, after.height), interpolation=cv2.INTER_AREA if shrinks and kind else kind)
 
 
 def _rotate(array: Array, firing: Firing) -> Array:
-    turn, after = firing.transform, firing.after
-    height, width = array.shape[:2]
-    matrix = cv2.getRotationMatrix2D((width / 2 - 0.5, height / 2 - 0.5), -firing.params["angle"], 1.0)
-    matrix[:, 2] += (after.width - width) / 2, (after.height - height) / 2
-    return _warped(array, matrix, firing, cv2.BORDER_CONSTANT, turn.value)
+    return _warped(array, matrix_of(firing), firing, cv2.BORDER_CONSTANT, firing.transform.value)
 
 
 def _affine(array: Array, firing: Firing) -> Array:
-    border = _BORDERS[str(firing.transform.mode)]
-    return _warped(array, firing.params["matrix"].params[:2], firing, border, firing.transform.cval)
+    border = BORDERS[str(firing.transform.mode)]
+    return _warped(array, matrix_of(firing), firing, border, firing.transform.cval)
+
+
+def matrix_of(firing: Firing) -> Array:
+    """What a drawn Rotate or Affine does with places, (2, 3), from the source to the result, by the centres of pixels."""
+    if firing.name == "Affine":
+        return firing.params["matrix"].params[:2]
+    before, after = firing.before, firing.after
+    middle = (before.width / 2 - 0.5, before.height / 2 - 0.5)
+    matrix: Array = cv2.getRotationMatrix2D(middle, -firing.params["angle"], 1.0)
+    matrix[:, 2] += (after.width - before.width) / 2, (after.height - before.height) / 2
+    return matrix
 
 
 def _warped(array: Array, matrix: Array, firing: Firing, border: int, value: Any) -> Array:
     if max(*array.shape[:2], firing.after.width, firing.after.height) > LONGEST_SIDE:
         raise ArgumentError(f"{firing.name}: OpenCV's warps take sides of at most {LONGEST_SIDE} pixels.")
-    size, kind = (firing.after.width, firing.after.height), _interpolation(firing)
-    return cv2.warpAffine(
-        array, matrix, size, flags=kind, borderMode=border, borderValue=_colour(value, array.shape[2])
-    )
+    size, kind = (firing.after.width, firing.after.height), interpolation(firing)
+    return cv2.warpAffine(array, matrix, size, flags=kind, borderMode=border, borderValue=colour(value, array.shape[2]))
 
 
-def _interpolation(firing: Firing) -> int:
+def interpolation(firing: Firing) -> int:
+    """OpenCV's number for how a drawn step interpolates, or for what comes nearest."""
     name = firing.step.get("interpolation", "bilinear")
-    return _INTERPOLATIONS.get(name, cv2.INTER_CUBIC)
+    return INTERPOLATIONS.get(name, cv2.INTER_CUBIC)
 
 
 def _elastic(array: Array, firing: Firing) -> Array:
@@ -140,11 +148,12 @@ def _elastic(array: Array, firing: Firing) -> Array:
         shift *= firing.transform.alpha
         shift += grid
         maps.append(shift)
-    value = _colour(firing.transform.value, array.shape[2])
-    return cv2.remap(array, maps[0], maps[1], _interpolation(firing), borderMode=cv2.BORDER_CONSTANT, borderValue=value)
+    value = colour(firing.transform.value, array.shape[2])
+    return cv2.remap(array, maps[0], maps[1], interpolation(firing), borderMode=cv2.BORDER_CONSTANT, borderValue=value)
 
 
-def _colour(value: Any, bands: int) -> tuple[float, ...]:
+def colour(value: Any, bands: int) -> tuple[float, ...]:
+    """A fill as OpenCV takes it: four numbers, whatever the image has."""
     if value is None:
         return (0.0,) * 4
     each = tuple(float(one) for one in value) if isinstance(value, list | tuple) else (float(value),) * bands

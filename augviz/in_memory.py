@@ -1,8 +1,10 @@
-"""Measures a draw's steps by numpy and OpenCV with whole images in memory, beside libvips' ways. Runs in a fresh process."""
+"""Measures a draw's steps with whole images in memory, by numpy and OpenCV or by albumentations. Runs in a fresh process."""
 
 from __future__ import annotations
 
+import functools
 import gc
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -18,28 +20,35 @@ from augviz.loading import reading
 from augviz.measure import Seconds, Subject, check_repeats, figures, stopwatch
 from augviz.model import DTYPES, Header
 
-WAY = "memory"
+WAY, WAY_ALBUMENTATIONS = "memory", "albumentations"
 LIBVIPS, OPENCV = "libvips", "OpenCV"
+
+Work = tuple[str, Callable[[Array], Array]]
+"""A step's name, and what it does to an array."""
 
 _TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 
 
-def measure_in_memory(subject: Subject, repeats: int, context: Context) -> dict[str, Any]:
+def measure_in_memory(subject: Subject, repeats: int, context: Context, way: str = WAY) -> dict[str, Any]:
     """Read the whole file and do every step on the whole array, `repeats` times after a warm-up.
+
+    Args:
+        way: "memory" for numpy and OpenCV, "albumentations" for that library.
 
     Returns:
         as `measure.measure` does, and "read_by": "OpenCV", or "libvips" where OpenCV does not give the same image.
 
     Raises:
-        ArgumentError: a step has no equivalent, or OpenCV cannot do it; the sentence names it.
+        ArgumentError: a step has no equivalent, or it cannot be done; the sentence names it. albumentations is not installed.
         StepError, ImageError, pyvips.Error: as `measure.measure`.
         Cancelled: it was given up.
     """
     check_repeats(repeats)
+    prepare = works_of(way)  # what it imports is no part of what an image takes
     baseline = resident.resident_bytes()
     source = header(subject.open())
     firings = engine.draw(source, subject.pipeline, subject.seed, at_step=context.at_step).firings
-    check_possible(firings)
+    steps = prepare(firings)
     cv2.setNumThreads(threads())
     seconds: list[Seconds] = []
     read_by, memory = OPENCV, ""
@@ -54,16 +63,50 @@ def measure_in_memory(subject: Subject, repeats: int, context: Context) -> dict[
         with stopwatch(seconds):
             context.progress(span[0], f"{name}, reading")
             array, read_by = read(subject, source)
-            array = worked(array, firings, context, span, name)
+            array = worked(array, steps, context, span, name)
             del array
     return {
-        "way": WAY,
+        "way": way,
         **figures(seconds, source),
         "peak_bytes": resident.peak_bytes(),
         "baseline_bytes": baseline,
         "read_by": read_by,
         "environment": {**environment(), "memory": memory},
     }
+
+
+def works_of(way: str) -> Callable[[tuple[Firing, ...]], tuple[Work, ...]]:
+    """What makes steps out of a draw for a way; it raises ArgumentError where a step has no equivalent, naming all such steps.
+
+    Raises ArgumentError where there is no such way, or albumentations is not installed.
+    """
+    if way == WAY:
+        return by_opencv
+    if way != WAY_ALBUMENTATIONS:
+        raise ArgumentError(f"way: must be one of {WAY}, {WAY_ALBUMENTATIONS}, got {way!r}.")
+    try:
+        from augviz import counterparts
+    except ImportError as error:
+        raise ArgumentError(
+            "With albumentations this is not possible: it is not installed (pip install albumentations)."
+        ) from error
+    return counterparts.works
+
+
+def by_opencv(firings: tuple[Firing, ...]) -> tuple[Work, ...]:
+    """What each step does to an array. Raises ArgumentError where a step has no equivalent, naming all that have none."""
+    check_possible(firings)
+    return tuple((firing.name, functools.partial(_done, firing)) for firing in firings)
+
+
+def _done(firing: Firing, array: Array) -> Array:
+    try:
+        return EQUIVALENTS[firing.name](array, firing)
+    except (cv2.error, KeyError) as error:
+        said = " ".join(str(error).split()) if isinstance(error, cv2.error) else f"there is no {error} in OpenCV"
+        raise ArgumentError(f"In memory this is not possible: {firing.name}: {said}") from error
+    except AugvizError as error:
+        raise ArgumentError(f"In memory this is not possible: {error}") from error
 
 
 def check_possible(firings: tuple[Firing, ...]) -> None:
@@ -103,23 +146,17 @@ def _by_opencv(path: str, shape: Header) -> Array | None:
 
 def worked(
     array: Array,
-    firings: tuple[Firing, ...],
+    steps: tuple[Work, ...],
     context: Context | None = None,
     span: tuple[float, float] = (0.0, 1.0),
     name: str = "",
 ) -> Array:
-    """Do the steps one after the other; raises ArgumentError where OpenCV cannot."""
+    """Do the steps one after the other; raises ArgumentError where one cannot be done."""
     context = context or Context()
-    for number, firing in enumerate(firings, start=1):
+    for number, (step, work) in enumerate(steps, start=1):
         context.check()
-        context.progress(span[0] + (span[1] - span[0]) * number / (len(firings) + 1), f"{name}, {firing.name}")
-        try:
-            array = EQUIVALENTS[firing.name](array, firing)
-        except (cv2.error, KeyError) as error:
-            said = " ".join(str(error).split()) if isinstance(error, cv2.error) else f"there is no {error} in OpenCV"
-            raise ArgumentError(f"In memory this is not possible: {firing.name}: {said}") from error
-        except AugvizError as error:
-            raise ArgumentError(f"In memory this is not possible: {error}") from error
+        context.progress(span[0] + (span[1] - span[0]) * number / (len(steps) + 1), f"{name}, {step}")
+        array = work(array)
         if array.ndim == 2:  # OpenCV drops the band of an image that has one
             array = array[:, :, None]
     return array

@@ -12,9 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from augviz import machine
 from augviz.errors import ArgumentError, AugvizError, Cancelled
+from augviz.estimates import Estimate, estimate_from_json
 from augviz.jobs import NICE, Job, start_job
 from augviz.settings import get_settings
+from augviz.units import bytes_text
 
 UNSTABLE_SHARE = 0.25
 """Repeats that differ by more than this share of their median are called unstable."""
@@ -22,13 +25,19 @@ UNSTABLE_SHARE = 0.25
 THREADS = max(1, min(2, os.cpu_count() or 1))
 """libvips' threads of a job, so that previews stay quick beside it; `calibration` measures with two."""
 
-TASKS: Mapping[str, str] = {"stream": "measure", "hold": "measure", "memory": "measure_in_memory"}
+TASKS: Mapping[str, str] = {
+    "stream": "measure",
+    "hold": "measure",
+    "memory": "measure_in_memory",
+    "albumentations": "measure_in_memory",
+}
 """The worker function for each way."""
 
 TITLES: Mapping[str, str] = {
     "stream": "Streamed to a file",
     "hold": "Held as an array",
     "memory": "In memory with numpy and OpenCV",
+    "albumentations": "In memory with albumentations",
 }
 """What to call each way on a screen."""
 
@@ -132,6 +141,12 @@ class StepTimes:
     def total_seconds(self) -> float:
         return self.reading_seconds + sum(step.seconds for step in self.steps)
 
+    @property
+    def is_unstable(self) -> bool:
+        """Whether reading or a step differs from round to round by more than a quarter of the whole."""
+        spreads = (self.reading_spread, *(step.spread for step in self.steps))
+        return max(spreads) > UNSTABLE_SHARE * abs(self.total_seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:
@@ -191,7 +206,11 @@ def times_as_fast(one: Profile, other: Profile) -> float:
 
 def different(one: Profile, other: Profile) -> tuple[str, ...]:
     """The names of what differs between the environments of two profiles."""
-    first, second = dict(one.environment), dict(other.environment)
+    return differing(dict(one.environment), dict(other.environment))
+
+
+def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of what differs between two environments; what only one of them tells differs."""
     return tuple(name for name in sorted(first.keys() | second.keys()) if first.get(name) != second.get(name))
 
 
@@ -224,6 +243,28 @@ def start_steps(request: Mapping[str, Any], rounds: int) -> Job:
     return _job("measure_steps", {**request, "rounds": rounds})
 
 
+def start_estimate(request: Mapping[str, Any]) -> Job:
+    """Have a fresh process estimate the whole from a few windows; as `start`."""
+    return _job("estimate", request)
+
+
+def check_room(needed_bytes: int) -> None:
+    """Raises ArgumentError where what a measurement holds is more than what is allowed, or available on this machine.
+
+    A process that takes more than there is would be ended by the system, and perhaps others before it.
+
+    Args:
+        needed_bytes: what it needs at least.
+    """
+    allowed, available = get_settings().job_memory_bytes, machine.detect().available_bytes
+    if allowed and needed_bytes > allowed:
+        raise ArgumentError(f"It holds {bytes_text(needed_bytes)} at once, and a job is allowed {bytes_text(allowed)}.")
+    if available is not None and needed_bytes > available:
+        raise ArgumentError(
+            f"It holds {bytes_text(needed_bytes)} at once, and this machine has {bytes_text(available)} of memory available."
+        )
+
+
 def _job(function: str, request: Mapping[str, Any]) -> Job:
     settings = get_settings()
     return start_job(
@@ -236,13 +277,15 @@ def _job(function: str, request: Mapping[str, Any]) -> Job:
     )
 
 
-def outcome(job: Job) -> Profile | StepTimes | Failed | None:
-    """What came of a job of `start` or `start_steps`; None while it runs."""
+def outcome(job: Job) -> Profile | StepTimes | Estimate | Failed | None:
+    """What came of a job of `start`, `start_steps` or `start_estimate`; None while it runs."""
     if job.state == "running":
         return None
     error = job.error
     if error is None:
         value = job.result().value
+        if job.function == "estimate":
+            return estimate_from_json(value)
         return steps_from_json(value) if job.function == "measure_steps" else profile_from_json(value)
     if isinstance(error, Cancelled):
         return Failed("It was cancelled.", cancelled=True)

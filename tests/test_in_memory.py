@@ -70,7 +70,9 @@ def both(image: pyvips.Image, name: str, seed: int) -> tuple[np.ndarray, np.ndar
     pipeline = Pipeline((Step("0", name, step.args, p=1.0),))
     firings = engine.draw(engine.header(image), pipeline, seed).firings
     before = image.numpy()
-    after = in_memory.worked(before.copy() if before.ndim == 3 else before[:, :, None].copy(), firings)
+    after = in_memory.worked(
+        before.copy() if before.ndim == 3 else before[:, :, None].copy(), in_memory.by_opencv(firings)
+    )
     return engine.apply(image, pipeline, seed).array(), after
 
 
@@ -116,7 +118,7 @@ def test_brightness_by_mean_takes_the_mean_of_what_it_is_given(photograph: pyvip
     step = Step("0", "RandomBrightnessContrast", (("brightness_by_max", False), ("brightness_limit", (0.3, 0.3))), 1.0)
     firings = engine.draw(engine.header(photograph), Pipeline((step,)), 0).firings
 
-    actual = in_memory.worked(photograph.numpy().copy(), firings)
+    actual = in_memory.worked(photograph.numpy().copy(), in_memory.by_opencv(firings))
 
     assert np.abs(actual.astype(float) - engine.apply(photograph, Pipeline((step,)), 0).array()).max() <= 1
 
@@ -126,7 +128,8 @@ def test_the_source_is_not_changed(photograph: pyvips.Image) -> None:
     for name in EQUIVALENTS:
         if name not in ("RandomRotate90", "NoOp", "ToTensor"):
             step = catalog.initial_step(name, "0", facts_of(engine.header(photograph)))
-            in_memory.worked(array, engine.draw(engine.header(photograph), Pipeline((step,)), 0).firings)
+            firings = engine.draw(engine.header(photograph), Pipeline((step,)), 0).firings
+            in_memory.worked(array, in_memory.by_opencv(firings))
 
     assert np.array_equal(array, data.astronaut())
 
@@ -146,7 +149,7 @@ def test_what_opencv_cannot_do_is_a_sentence(photograph: pyvips.Image) -> None:
     firings = engine.draw(engine.header(photograph), Pipeline((median,)), 0).firings
 
     with pytest.raises(ArgumentError, match=r"^In memory this is not possible: MedianBlur: .*\.$"):
-        in_memory.worked(photograph.numpy().astype(np.float32), firings)
+        in_memory.worked(photograph.numpy().astype(np.float32), in_memory.by_opencv(firings))
 
 
 # Files

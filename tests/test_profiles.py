@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from augviz import profiles, saved
 from augviz.errors import ArgumentError
+from augviz.estimates import Estimate
 from augviz.jobs import Job
 from augviz.model import Pipeline, Step
 from augviz.profiles import Failed, Profile, Repeats, StepTimes
@@ -246,3 +247,29 @@ def test_a_step_that_fails_is_a_failure_that_names_it(image: str) -> None:
 
     assert isinstance(found, Failed)
     assert "step 1, CenterCrop" in found.reason
+
+
+def test_an_estimate_is_a_job_too(image: str) -> None:
+    job = profiles.start_estimate(request(image, CROP, FLOAT))
+    job.wait(120)
+
+    assert isinstance(profiles.outcome(job), Estimate)
+
+
+def test_what_a_job_or_the_machine_has_no_room_for_is_refused(limits: pytest.MonkeyPatch) -> None:
+    profiles.check_room(0)
+    with pytest.raises(ArgumentError, match=r"holds 1000000 TB at once, and this machine has .* of memory available"):
+        profiles.check_room(10**18)
+
+    limits.setenv("AUGVIZ_JOB_MEMORY_BYTES", "1 MB")
+    get_settings.cache_clear()
+    with pytest.raises(ArgumentError, match=r"holds 2 MB at once, and a job is allowed 1 MB\."):
+        profiles.check_room(2_000_000)
+
+
+def test_steps_are_unstable_where_rounds_differ_by_more_than_a_quarter_of_the_whole() -> None:
+    calm = profiles.steps_from_json({**STEPS, "steps": [{**STEP, "seconds": 1.0, "spread": 0.5}]})
+    noisy = profiles.steps_from_json({**STEPS, "steps": [{**STEP, "seconds": 1.0, "spread": 0.6}]})
+
+    assert not calm.is_unstable
+    assert noisy.is_unstable
