@@ -1,0 +1,160 @@
+"""Audits that run while their visitor looks at other things: started, asked how far they are, cancelled. No pixels.
+
+At most one runs on this machine at a time, at low priority: it takes every worker that it may.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from augviz import audit_dask, audit_report, audit_run
+from augviz.audit import Plan
+from augviz.audit_totals import Totals
+from augviz.errors import AugvizError, WorkerError
+
+State = Literal["running", "done", "failed", "cancelled"]
+
+NICE = 10
+
+PUBLISH_SECONDS = 1.0
+"""A report of what there is so far is made no more often, and takes at most a tenth of the time."""
+
+
+class AuditJob:
+    """One audit on a thread of its own. Made by `start`.
+
+    Attributes:
+        plan: what is audited.
+        records: its file of findings.
+    """
+
+    def __init__(self, plan: Plan, records: Path, address: str, on_end: Callable[[AuditJob], None]) -> None:
+        self.plan = plan
+        self.records = records
+        self._address = address
+        self._on_end = on_end
+        self._stop = threading.Event()
+        self._known = 0
+        self._progress = (0, plan.total)
+        self._report = audit_report.document(plan, Totals())
+        self._next_report = 0.0
+        self._outcome: BaseException | bool | None = None
+        self._started = time.monotonic()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="augviz-audit")
+
+    def begin(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    @property
+    def state(self) -> State:
+        if self._thread.is_alive() or self._outcome is None:
+            return "running"
+        if isinstance(self._outcome, BaseException):
+            return "failed"
+        return "done" if self._outcome else "cancelled"
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended it, None while it runs and where nothing was wrong."""
+        return self._outcome if isinstance(self._outcome, BaseException) else None
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Draws that are done, and of how many."""
+        return self._progress
+
+    @property
+    def seconds_left(self) -> float | None:
+        """What the rest takes if it goes on as it went, None where that is not known yet."""
+        done, total = self._progress
+        new = done - self._known
+        return None if new < 1 else (time.monotonic() - self._started) / new * (total - done)
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The report of what there is, a moment old while it runs; whole after the end."""
+        return self._report
+
+    def cancel(self) -> None:
+        """Have it stop soon; what was found is kept."""
+        self._stop.set()
+
+    def wait(self, seconds: float) -> State:
+        """Wait until it has ended, at most `seconds`; returns the state."""
+        self._thread.join(seconds)
+        return self.state
+
+    def _run(self) -> None:
+        totals = Totals()
+
+        def tell(done: int, total: int) -> None:
+            if self._progress == (0, total):
+                self._known, self._started = done, time.monotonic()
+            self._progress = (done, total)
+            self._publish(totals)
+
+        running = (
+            audit_dask.cluster(self.plan, self._address) if self._address else audit_run.local(self.plan, nice=NICE)
+        )
+        try:
+            with running as runner:
+                outcome: BaseException | bool = audit_run.run(
+                    self.plan, runner, self.records, totals, tell=tell, stop=self._stop
+                )
+        except Exception as error:  # noqa: BLE001 - told to who asks; this thread ends
+            outcome = error
+        self._report = audit_report.document(self.plan, totals)
+        self._outcome = outcome
+        self._on_end(self)
+
+    def _publish(self, totals: Totals) -> None:
+        """Make the report anew, on the thread that changes the sums."""
+        now = time.monotonic()
+        if now >= self._next_report:
+            self._report = audit_report.document(self.plan, totals)
+            after = time.monotonic()
+            self._next_report = after + max(PUBLISH_SECONDS, 10 * (after - now))
+
+
+_running: list[AuditJob] = []
+_lock = threading.Lock()
+
+
+def start(plan: Plan, records: Path, address: str = "", on_end: Callable[[AuditJob], None] | None = None) -> AuditJob:
+    """Start an audit here, or on the cluster with this address.
+
+    Args:
+        on_end: called on the audit's thread when it has ended.
+
+    Raises:
+        WorkerError: another one is running here, or writes to the same file.
+    """
+
+    def ended(job: AuditJob) -> None:
+        with _lock:
+            _running.remove(job)
+        if on_end is not None:
+            on_end(job)
+
+    with _lock:
+        if any(job.records == records for job in _running):
+            raise WorkerError("This audit is running already.")
+        if not address and any(not job._address for job in _running):
+            raise WorkerError("Another audit is running on this machine; wait until it has ended.")
+        job = AuditJob(plan, records, address, ended)
+        _running.append(job)
+    job.begin()
+    return job
+
+
+def forget(records: Path) -> None:
+    """Remove the findings of an audit that does not run. Raises AugvizError while it does."""
+    with _lock:
+        if any(job.records == records for job in _running):
+            raise AugvizError("This audit is running; cancel it first.")
+        records.unlink(missing_ok=True)

@@ -1,0 +1,142 @@
+"""The file of an audit's findings: one line of JSON for each, written as they come, and read again to go on. No pixels.
+
+The first line says which audit it is. A last line that was cut off, by a kill or a full disk, is dropped, never read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from augviz import saved
+from augviz.audit import Finding, Plan, tasks
+from augviz.errors import ImageError
+
+VERSION = 1
+
+_MADE_BY = ("albumentationsxl", "pyvips", "pyvips-binary")
+"""Packages whose version decides what a finding is."""
+
+
+def title(plan: Plan) -> dict[str, Any]:
+    """What the findings of a file have in common. Images, draws and their number may differ: a later run may ask for more."""
+    return {
+        "augviz-audit": VERSION,
+        "folder": plan.folder,
+        "pipeline": json.loads(saved.canonical(plan.pipeline)),
+        "seed": plan.seed,
+        "max_side": plan.max_side,
+        "versions": {name: _version(name) for name in _MADE_BY},
+    }
+
+
+def key_of(plan: Plan) -> str:
+    """A name for the file of a plan: equal for plans whose findings can lie in one file."""
+    return hashlib.sha256(json.dumps(title(plan), sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+Write = Callable[[Iterable[Finding]], None]
+
+
+@contextmanager
+def opened(path: Path, plan: Plan, take: Callable[[Finding], None]) -> Iterator[tuple[set[tuple[str, int]], Write]]:
+    """Continue the file of a plan, or begin it.
+
+    Args:
+        take: is given each finding that is there already and that the plan asks for, in the order of the file.
+
+    Yields:
+        (image, draw) of those, and what writes more. Findings of files that have changed since are asked for again.
+
+    Raises:
+        ImageError: the file holds another audit or none, or it cannot be read or written.
+    """
+    try:
+        with open(path, "a+b") as file:
+            known = _read_known(file, path, plan, take)
+            if file.tell() == 0:
+                file.write(_line(title(plan)))
+                file.flush()
+
+            def write(findings: Iterable[Finding]) -> None:
+                file.write(b"".join(_line(finding.to_json()) for finding in findings))
+                file.flush()
+
+            yield known, write
+    except OSError as error:
+        raise ImageError(f"{path}: the file of findings cannot be read or written: {error.strerror}.") from error
+
+
+def _line(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def _read_known(file: Any, path: Path, plan: Plan, take: Callable[[Finding], None]) -> set[tuple[str, int]]:
+    """Read what is there, cut off what is no whole line, and leave the file at its end."""
+    file.seek(0)
+    first = file.readline()
+    if first and not _is_title(first, plan):
+        raise ImageError(f"{path}: this file holds something else than this audit; name another one, or remove it.")
+    stamps = {image.name: image.stamp for image in plan.images}
+    known: set[tuple[str, int]] = set()
+    end = file.tell() if first.endswith(b"\n") else 0
+    for line in file if end else ():
+        if not line.endswith(b"\n"):
+            break
+        end += len(line)
+        finding = _finding(line)
+        if finding is None or finding.draw >= plan.draws or stamps.get(finding.image) != finding.stamp:
+            continue
+        if (finding.image, finding.draw) not in known:
+            known.add((finding.image, finding.draw))
+            take(finding)
+    file.truncate(end)
+    file.seek(0, os.SEEK_END)
+    return known
+
+
+def _is_title(line: bytes, plan: Plan) -> bool:
+    """Whether the first line is this audit's, or was cut off while it was written."""
+    whole = _line(title(plan))
+    return line == whole or (not line.endswith(b"\n") and whole.startswith(line))
+
+
+def _finding(line: bytes) -> Finding | None:
+    """The finding of a line, None where it is none: then it is made again."""
+    try:
+        return Finding.from_json(json.loads(line))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def findings_of(path: Path, plan: Plan) -> Iterator[Finding]:
+    """What a finished run of a plan has in its file, in the plan's order, whatever the order in which it came.
+
+    Only the lines' places are held, not the findings.
+    """
+    places: dict[tuple[str, int], int] = {}
+    stamps = {image.name: image.stamp for image in plan.images}
+    with open(path, "rb") as file:
+        place = len(file.readline())
+        for line in file:
+            finding = _finding(line) if line.endswith(b"\n") else None
+            if finding is not None and stamps.get(finding.image) == finding.stamp:
+                places.setdefault((finding.image, finding.draw), place)
+            place += len(line)
+        for task in tasks(plan):
+            if (found := places.get((task.image.name, task.draw))) is not None:
+                file.seek(found)
+                yield Finding.from_json(json.loads(file.readline()))

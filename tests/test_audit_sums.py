@@ -1,0 +1,140 @@
+"""Sums that merge: the order in which things come does not show."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from augviz.audit_sums import Few, Moments, Spread, Worst, exact, rounded
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300)
+ANY = st.one_of(NUMBERS, st.integers(-(2**70), 2**70))
+
+
+def parts(values: list, cuts: list[int]) -> list[list]:
+    """`values` shuffled and cut into pieces, some of them empty."""
+    mixed = random.Random(len(cuts)).sample(values, len(values))
+    places = sorted(cut % (len(values) + 1) for cut in cuts)
+    return [mixed[a:b] for a, b in zip([0, *places], [*places, len(mixed)], strict=True)]
+
+
+@settings(deadline=None)
+@given(st.lists(ANY, max_size=30))
+def test_exact_sums_are_those_that_math_fsum_gives(values: list[float]) -> None:
+    assert rounded(sum(map(exact, values))) == math.fsum(values)
+
+
+@settings(deadline=None)
+@given(st.lists(ANY, min_size=1, max_size=40), st.lists(st.integers(0, 100), max_size=4))
+def test_a_distribution_is_the_same_in_any_order_and_grouping(values: list[float], cuts: list[int]) -> None:
+    whole, merged = Spread(), Spread()
+    for value in values:
+        whole.add(value)
+    for part in parts(values, cuts):
+        one = Spread()
+        for value in part:
+            one.add(value)
+        merged.merge(one)
+
+    assert merged == whole
+    assert merged.to_json() == whole.to_json()
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(1e-6, 1e12), min_size=1, max_size=60), st.sampled_from([0.01, 0.5, 0.9, 1.0]))
+def test_a_quantile_is_right_to_half_a_bin(values: list[float], share: float) -> None:
+    spread = Spread()
+    for value in values:
+        spread.add(value)
+    true = sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+    assert spread.quantile(share) == pytest.approx(true, rel=0.05)
+    assert spread.mean == pytest.approx(statistics.fmean(values), rel=1e-12)
+
+
+def test_zero_and_less_have_a_place_in_a_distribution() -> None:
+    spread = Spread()
+    for value in (0, -3, 5):
+        spread.add(value)
+
+    assert (spread.low, spread.high, spread.mean) == (-3, 5, pytest.approx(2 / 3))
+    assert spread.quantile(1.0) == pytest.approx(5, rel=0.05)
+
+
+def figures(array: np.ndarray) -> dict:
+    """What a worker tells of an image, by numpy."""
+    values = array.reshape(-1, array.shape[-1]).astype(float)
+    return {
+        "bands": values.shape[1],
+        "format": "float",
+        "counts": [len(values)] * values.shape[1],
+        "sums": values.sum(axis=0).tolist(),
+        "squares": (values**2).sum(axis=0).tolist(),
+        "lows": values.min(axis=0).tolist(),
+        "highs": values.max(axis=0).tolist(),
+        "unreal": 0,
+    }
+
+
+@settings(deadline=None)
+@given(st.integers(1, 12), st.lists(st.integers(0, 20), max_size=3))
+def test_means_and_deviations_are_those_of_all_pixels_together(images: int, cuts: list[int]) -> None:
+    rng = np.random.default_rng(images)
+    arrays = [rng.normal(100, 30, (rng.integers(1, 9), 7, 2)) for _ in range(images)]
+    merged = Moments()
+    for part in parts(arrays, cuts):
+        one = Moments()
+        for array in part:
+            one.add(figures(array))
+        merged.merge(one)
+    pixels = np.concatenate([array.reshape(-1, 2) for array in arrays])
+    [found] = merged.to_json()
+
+    assert (found["images"], found["counts"]) == (images, [len(pixels)] * 2)
+    assert found["mean"] == pytest.approx(pixels.mean(axis=0).tolist())
+    assert found["std"] == pytest.approx(pixels.std(axis=0).tolist(), rel=1e-6)
+    assert (found["low"], found["high"]) == (pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist())
+
+
+def test_a_small_deviation_beside_a_large_mean_is_not_lost() -> None:
+    moments = Moments()
+    numbers = [2**30, 2**30 + 1]
+    for number in numbers:
+        sums = {"sums": [number], "squares": [number**2], "lows": [number], "highs": [number]}
+        moments.add({"bands": 1, "format": "uint", "counts": [1], "unreal": 0, **sums})
+
+    assert moments.to_json()[0]["std"] == [statistics.pstdev(numbers)] == [0.5]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 60), max_size=300), st.lists(st.integers(0, 300), max_size=4))
+def test_the_first_few_are_counted_in_full_in_any_order(keys: list[int], cuts: list[int]) -> None:
+    merged = Few(5)
+    for part in parts(keys, cuts):
+        one = Few(5)
+        for key in part:
+            one.add(key, None)
+        merged.merge(one)
+    first = sorted(set(keys))[:5]
+
+    assert [(key, count) for key, (count, _) in merged.items()] == [(key, keys.count(key)) for key in first]
+    assert merged.others == sum(key not in first for key in keys)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 500)), unique=True, max_size=80))
+def test_the_worst_are_the_same_in_any_order(places: list[tuple[int, int]]) -> None:
+    one, other, merged = Worst(3), Worst(3), Worst(3)
+    for value, place in places:
+        one.add(value, place)
+    for number, (value, place) in enumerate(reversed(places)):
+        (other if number % 2 else merged).add(value, place)
+    merged.merge(other)
+
+    assert merged.items() == one.items() == sorted(places, key=lambda pair: (-pair[0], pair[1]))[:3]

@@ -1,0 +1,165 @@
+"""`audit` on the command line: what it prints, its exit status, and going on after it was ended."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import auditing_folder, samples
+from tests.test_cli import KILLER, ROOT, augviz, failure, ok
+
+KEYS = [
+    *("format", "folder", "seed", "max_side", "images", "draws", "share_seen", "failures", "failures_not_listed"),
+    *("failed_at", "batchable", "shapes", "shapes_not_listed", "before", "into_normalize", "after", "unreal", "steps"),
+    *("most_clipped", "emptiest_crops", "cost"),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return auditing_folder.make(tmp_path_factory.mktemp("data"), good=4)
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Path:
+    path = tmp_path / "pipeline.json"
+    path.write_text(json.dumps(auditing_folder.PIPELINE))
+    return path
+
+
+def audited(status: int, *arguments: object, **environ: str) -> str:
+    """What an audit prints that ends with this status, without a word on standard error."""
+    result = augviz("audit", *arguments, **environ)
+
+    assert (result.returncode, result.stderr) == (status, "")
+    return result.stdout
+
+
+def test_an_image_that_fails_makes_the_status_1_and_is_named(folder: Path, pipeline: Path, tmp_path: Path) -> None:
+    table, records = tmp_path / "table.csv", tmp_path / "findings.jsonl"
+    more = ("--draws", 2, "--csv", table, "--records", records)
+    report = json.loads(audited(1, folder, pipeline, "--json", *more))
+
+    assert list(report) == KEYS
+    assert {one["image"] for one in report["failures"]} == auditing_folder.FAILING
+    assert report["draws"]["done"] == 12
+    with open(table, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["draw"] for row in rows] == ["0", "1"] * 6
+    assert {row["image"] for row in rows if row["error"]} == auditing_folder.FAILING
+    assert records.read_text().count("\n") == 13
+
+
+def test_a_failure_is_made_again_by_its_command(folder: Path, pipeline: Path) -> None:
+    report = json.loads(audited(1, folder, pipeline, "--json"))
+    [failed] = [one for one in report["failures"] if one["transform"] == "HEDShift"]
+    command = failed["command"].replace("python -m", f"{sys.executable} -m", 1)
+    again = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+    assert again.returncode == 2
+    assert again.stderr == f"augviz: {failed['error']}\n"
+
+
+def test_where_nothing_fails_the_status_is_0(folder: Path, pipeline: Path) -> None:
+    text = ok("audit", folder / "a", pipeline, "--limit", 1)
+
+    assert text.startswith("1 of 2 images (50%), 1 draws, 1 of them at full size\nno draw failed\n")
+
+
+def test_a_crash_of_the_library_costs_one_draw_its_result(tmp_path: Path) -> None:
+    for number in range(3):
+        samples.rgb(60 + number, 50).pngsave(str(tmp_path / f"{number}.png"))
+    path = tmp_path / "pipeline.json"
+    choice = {"group": "OneOf", "steps": [{"transform": "HorizontalFlip", "p": 1}, {**KILLER, "p": 1}], "p": 1}
+    path.write_text(json.dumps({"format": 1, "steps": [choice]}))
+    report = json.loads(audited(1, tmp_path, path, "--draws", 3, "--json", AUGVIZ_GUARD="0"))
+    errors = {one["error"] for one in report["failures"]}
+
+    assert errors == {"step 2, AdvancedBlur: the library crashed (divided by zero) for this draw"}
+    assert 0 < report["draws"]["failed"] < report["draws"]["done"] == 9
+
+
+def test_full_size_is_at_full_size(tmp_path: Path, pipeline: Path) -> None:
+    samples.rgb(400, 300).resize(4).jpegsave(str(tmp_path / "large.jpg"))
+    shrunk = json.loads(ok("audit", tmp_path, pipeline, "--max-side", 200, "--json"))
+    full = json.loads(ok("audit", tmp_path, pipeline, "--full-size", "--json"))
+
+    assert (shrunk["draws"]["at_full_size"], full["draws"]["at_full_size"]) == (0, 1)
+    assert (shrunk["max_side"], full["max_side"]) == (200, None)
+    assert shrunk["before"][0]["counts"] == [200 * 150] * 3
+    assert full["before"][0]["counts"] == [1600 * 1200] * 3
+
+
+def test_an_audit_that_was_killed_goes_on_with_its_records(tmp_path: Path, pipeline: Path) -> None:
+    folder, records = tmp_path / "images", tmp_path / "findings.jsonl"
+    folder.mkdir()
+    for number in range(60):
+        samples.rgb(200 + number, 150).jpegsave(str(folder / f"{number}.jpg"))
+    arguments = ["audit", str(folder), str(pipeline), "--draws", "5", "--records", str(records), "--json"]
+    process = subprocess.Popen([sys.executable, "-m", "augviz", *arguments], cwd=ROOT, stdout=subprocess.DEVNULL)
+    end = time.monotonic() + 120
+    while not records.exists() or records.read_bytes().count(b"\n") < 10:
+        assert time.monotonic() < end
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = records.read_bytes().count(b"\n") - 1
+    with_records = json.loads(ok(*arguments))
+    again = json.loads(ok(*arguments[:5], "--json"))
+
+    assert 9 <= kept < 300
+    assert {**with_records, "cost": 0} == {**again, "cost": 0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("{folder}/none", "{pipeline}"), "there is no such folder"),
+        (("{empty}", "{pipeline}"), "there is no image in this folder"),
+        (("{folder}", "{folder}/none.json"), "the pipeline cannot be read"),
+        (("{folder}", "{folder}/notes.txt"), "not valid JSON"),
+        (("{folder}", "{pipeline}", "--draws", "0"), "at least 1, got 0"),
+        (("{folder}", "{pipeline}", "--draws", "1001"), "1 to 1000 draws"),
+        (("{folder}", "{pipeline}", "--limit", "x"), "'x'"),
+        (("{folder}", "{pipeline}", "--max-side", "9"), "at least 16 pixels"),
+        (("{folder}", "{pipeline}", "--max-side", "99", "--full-size"), "not allowed with"),
+        (("{folder}", "{pipeline}", "--csv", "{empty}/table.txt"), ".csv"),
+        (("{folder}", "{pipeline}", "--records", "{empty}"), "is a folder"),
+        (("{folder}", "{pipeline}", "--records", "{empty}/none/f.jsonl"), "no folder"),
+        (("{folder}", "{pipeline}", "--records", "{folder}/notes.txt"), "something else than this audit"),
+    ],
+)
+def test_what_cannot_be_audited_is_one_line(
+    folder: Path, pipeline: Path, tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    places: dict[str, Any] = {"folder": folder, "pipeline": pipeline, "empty": tmp_path / "empty"}
+
+    assert words in failure("audit", *(one.format(**places) for one in arguments))
+
+
+def test_the_documented_options_are_those_that_there_are() -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text()
+    documented = re.search(r"^    audit .*$", page, re.MULTILINE)
+    usage = ok("audit", "--help").split("\n\n")[0]
+    option = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
+
+    assert documented is not None
+    assert set(option.findall(documented[0])) == set(option.findall(usage)) - {"-m", "-h"}
+    assert re.search(r"^ +audit ", ok("--help"), re.MULTILINE)
+
+
+def test_the_documented_keys_are_those_that_are_printed() -> None:
+    page = (ROOT / "docs" / "audit.md").read_text()
+
+    assert re.findall(r"^\| `(\w+)`[^|]*\|", page.split("## JSON")[1].split("##")[0], re.MULTILINE) == KEYS
