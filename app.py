@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 
 import plotly.graph_objects  # noqa: F401 - paid for at the start, not by the first visitor
 import streamlit as st
+from starlette.middleware import Middleware
+from streamlit import file_util
 from streamlit.web.server.starlette.starlette_app_utils import validate_xsrf_token
+
+# Not public, in Streamlit 1.67: a test asks the running server whether they still do what they are for.
+from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
+from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks, _is_origin_allowed
 
 import augviz.ui.explore
 import augviz.ui.inspect_page
 import augviz.ui.memory_page
 import augviz.ui.transforms  # noqa: F401
-from augviz import result_routes, tile_routes, upload_routes
-from augviz.ui import feed
+from augviz import exact_routes, incidents, result_routes, tile_routes, upload_routes, visitors
+from augviz.errors import SettingsError
+from augviz.guarding import Guard, nameless, signed_claims
+from augviz.settings import get_settings
+from augviz.ui import feed, figures, page
 from augviz.web import lifespan, routes
 
+SETTINGS = get_settings()
 BASE_PATH = str(st.get_option("server.baseUrlPath") or "")
 
 
@@ -24,16 +36,40 @@ def _is_genuine(header: str | None, cookie: str | None) -> bool:
     return not st.get_option("server.enableXsrfProtection") or validate_xsrf_token(header, cookie)
 
 
+def _signed_in(cookies: Mapping[str, str]) -> str:
+    return visitors.user_of(signed_claims(_get_signed_cookie_with_chunks(dict(cookies), USER_COOKIE_NAME)))
+
+
+if SETTINGS.sign_in and importlib.util.find_spec("authlib") is None:
+    raise SettingsError(
+        "sign_in: Authlib is needed to sign visitors in; install it with pip install 'streamlit[auth]'."
+    )
+
+incidents.keep_logs_discreet()
+nameless()
+guard = Middleware(
+    Guard,
+    page=(Path(file_util.get_static_dir()) / "index.html").read_text(encoding="utf-8"),
+    base_path=BASE_PATH,
+    trusted_header=SETTINGS.trusted_header,
+    signed_in=_signed_in if SETTINGS.sign_in else None,
+    hsts_seconds=SETTINGS.hsts_seconds,
+)
+
 app = st.App(
     Path(__file__).resolve().parent / "augviz" / "ui" / "shell.py",
     routes=[
         *routes(BASE_PATH),
-        *feed.routes(BASE_PATH),
+        *feed.routes(BASE_PATH, _is_origin_allowed),
+        *figures.routes(BASE_PATH),
         *upload_routes.routes(BASE_PATH, _is_genuine),
         *result_routes.routes(BASE_PATH),
+        *exact_routes.routes(BASE_PATH),
         *tile_routes.routes(BASE_PATH),
     ],
     lifespan=lifespan,
+    middleware=[guard],
+    on_script_error=page.failed,
 )
 
 # Streamlit 1.67 collects garbage after every run of a page, before the browser can ask for the picture: 50 ms and more

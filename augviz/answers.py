@@ -33,6 +33,7 @@ class Question:
     Attributes:
         name: equal names have equal answers.
         function, args: worker function and its arguments.
+        urgent: whether it goes ahead of questions that wait and are not.
         blames: whether the worker function "blame", given the same arguments, can name the step at fault after a crash.
     """
 
@@ -41,6 +42,7 @@ class Question:
     args: Mapping[str, Any] = field(compare=False, hash=False)
     lane: str = "render"
     blames: bool = False
+    urgent: bool = field(default=False, compare=False)
 
 
 @dataclass(eq=False, slots=True)
@@ -141,7 +143,7 @@ class Answers:
         if (computation := self._computations.get(question.name)) is not None:
             computation.waiters.append(waiter)
             return None
-        future = self._pool.submit(question.function, question.args, lane=question.lane)
+        future = self._pool.submit(question.function, question.args, lane=question.lane, urgent=question.urgent)
         computation = self._computations[question.name] = _Computation(question, future, [waiter])
         return computation
 

@@ -53,6 +53,10 @@ class WorkerBug(RuntimeError):
     """A worker function failed in a way that nobody foresaw; the message is its traceback. Not for users."""
 
 
+class CannotStart(WorkerBug):
+    """The functions cannot be imported, so that no request can be answered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a worker function returned: a JSON object and a blob, which is empty where there is none."""
@@ -67,6 +71,7 @@ class Call:
 
     Attributes:
         seconds: time limit, from the moment the child gets the request.
+        urgent: whether it goes ahead of those that wait and are not.
         progress: the last fraction in [0, 1] (None where unknown) and text that the function told.
         step: the step at which the function said it is.
         child: the process that has it, None while it waits.
@@ -80,6 +85,7 @@ class Call:
     seconds: float
     topic: tuple[str, str] | None = None
     wants_progress: bool = False
+    urgent: bool = False
     future: Future[Answer] = field(default_factory=Future)
     progress: tuple[float | None, str] = (None, "")
     step: Mapping[str, Any] | None = None
@@ -166,7 +172,7 @@ class Child:
             raise self._ended(start)
         if "bug" in frame[0]:
             self.end()
-            raise WorkerBug(str(frame[0]["bug"]))
+            raise CannotStart(str(frame[0]["bug"]))
         self._is_ready = True
 
     def ask(self, call: Call) -> Answer:

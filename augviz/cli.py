@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from augviz import cli_memory
+from augviz import cli_audit, cli_memory
 from augviz.errors import (
     ArgumentError,
     AugvizError,
@@ -28,6 +28,7 @@ from augviz.errors import (
     WorkerError,
     WorkerTimeout,
 )
+from augviz.model import QUALITIES
 
 if TYPE_CHECKING:
     from augviz.model import Pipeline
@@ -49,6 +50,9 @@ FOUND = 1
 
 Command = Callable[[argparse.Namespace], "int | None"]
 """Runs a command; what it gives is the exit status, None for 0."""
+
+Show = Callable[[float | None, str], None]
+"""Shows how far a worker is: a fraction in [0, 1] or None where unknown, and the stage in words."""
 
 DRAW_KEYS = ("id", "transform", "applied", "values", "width", "height", "bands", "format")
 """What `draw --json` prints of each step."""
@@ -73,6 +77,8 @@ def main(arguments: list[str] | None = None) -> int:
     except AugvizError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+        print("augviz: it was interrupted; what was under way has ended.", file=sys.stderr)
         return 128 + signal.SIGINT
     except BrokenPipeError:  # the reader has seen enough; what is left must not be flushed at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -109,7 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     preview = add("preview", _preview, "the whole result, computed at the size it is shown in", "IMAGE", "PIPELINE")
     _add_seed(preview)
     preview.add_argument("--max-side", metavar="PX", type=_positive, default=DEFAULT_MAX_SIDE, help=_MAX_SIDE)
-    preview.add_argument("--quality", choices=("quick", "fine"), default="fine", help="fine (default) is supersampled")
+    preview.add_argument(
+        "--quality", choices=QUALITIES, default="fine", help="fine (default) is supersampled, precise twice as much"
+    )
     _add_output(preview)
 
     apply = add("apply", _apply, "the result at full size, through the library", "IMAGE", "PIPELINE")
@@ -141,6 +149,10 @@ def _parser() -> argparse.ArgumentParser:
     advise.add_argument("--targets", metavar="TARGET,...", type=_targets, default=frozenset(), help=targets)
     advise.add_argument("--json", action="store_true", help="print JSON")
 
+    audited = add("audit", _audit, "what the pipeline does over a folder of images", "FOLDER", "PIPELINE")
+    _add_seed(audited)
+    cli_audit.add_options(audited, _positive)
+
     profile = add("profile", _profile, "time and memory at full size, measured", "IMAGE", "PIPELINE")
     _add_seed(profile)
     profile.add_argument("--repeats", metavar="K", type=_integer, default=3, help="timed runs, 1 to 100 (default 3)")
@@ -164,6 +176,7 @@ def _parser() -> argparse.ArgumentParser:
 
 _POSITIONALS = {
     "IMAGE": "an image file",
+    "FOLDER": "a folder with images, and with folders of images",
     "PIPELINE": "a saved pipeline (JSON) or Python code (.py), - is standard input",
     "FILE": "Python code, or JSON of augviz or A.to_dict, - is standard input",
 }
@@ -281,11 +294,32 @@ def _advise(options: argparse.Namespace) -> int:
     return FOUND if has_error else 0
 
 
+def _audit(options: argparse.Namespace) -> int:
+    def tell(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            _show_progress(done / total, f"{done} of {total} draws")
+
+    try:
+        text, has_failed = cli_audit.printed(options, _read_pipeline(options.pipeline), tell, _unfinished)
+    finally:
+        if sys.stderr.isatty():
+            _erase_progress()
+    print(text)
+    return cli_audit.FAILED if has_failed else 0
+
+
 def _profile(options: argparse.Namespace) -> None:
     from augviz import cli_profile
 
     cli_profile.check_repeats(options.repeats)
-    print(cli_profile.profile(_request(options), options.repeats, options.way, _work, options.json))
+    is_shown = not options.json or sys.stdout.isatty()
+    outlook = cli_profile.Outlook(parts=2)
+
+    def work(function: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        outlook.begin_part()
+        return _work(function, request, (lambda *told: _show_line(outlook.text(*told))) if is_shown else None)
+
+    print(cli_profile.profile(_request(options), options.repeats, options.way, work, options.json))
 
 
 def _estimate(options: argparse.Namespace) -> None:
@@ -352,17 +386,38 @@ def _request(options: argparse.Namespace) -> dict[str, Any]:
 # Work
 
 
-def _work(function: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Have a fresh process do it. Raises AugvizError; where the process ends, the error names the step that ended it."""
+def _show_progress(fraction: float | None, text: str) -> None:
+    share = "" if fraction is None else f"{fraction:.0%} "
+    _show_line(f"{share}{text or 'starting'}")
+
+
+def _show_line(text: str) -> None:
+    """Write over the line of standard error, which is a terminal; what is too wide for it would stay there, so it is cut."""
+    columns = os.get_terminal_size(sys.stderr.fileno()).columns or len(text) + 1
+    sys.stderr.write(f"\r\x1b[K{text[: columns - 1]}")
+    sys.stderr.flush()
+
+
+def _erase_progress() -> None:
+    sys.stderr.write("\r\x1b[K")
+    sys.stderr.flush()
+
+
+def _work(function: str, request: Mapping[str, Any], show: Show | None = _show_progress) -> dict[str, Any]:
+    """Have a fresh process do it. Raises AugvizError; where the process ends, the error names the step that ended it.
+
+    Args:
+        show: is told how far it is, where standard error is a terminal.
+    """
     try:
-        return _run(function, request)
+        return _run(function, request, show)
     except (WorkerCrashed, WorkerTimeout) as failure:
         if "pipeline" in request:
-            raise _blamed(request, failure) from failure
+            raise _blamed(request, failure, show) from failure
         raise
 
 
-def _blamed(request: Mapping[str, Any], failure: WorkerCrashed | WorkerTimeout) -> BaseException:
+def _blamed(request: Mapping[str, Any], failure: WorkerCrashed | WorkerTimeout, show: Show | None) -> BaseException:
     """The error that names the step at fault, else the failure itself."""
     from augviz.child import verdict
     from augviz.settings import get_settings
@@ -371,7 +426,7 @@ def _blamed(request: Mapping[str, Any], failure: WorkerCrashed | WorkerTimeout) 
     is_late = isinstance(failure, WorkerTimeout)
     again = {key: request[key] for key in ("path", "input", "pipeline", "seed")}
     try:
-        _run("blame", {**again, "after": "time-out" if is_late else "crash"}, BLAME_SECONDS)
+        _run("blame", {**again, "after": "time-out" if is_late else "crash"}, show, BLAME_SECONDS)
     except StepError as blamed:
         if is_late:  # the search has a limit of its own, which is nobody's business
             reason = f"it takes longer than the time limit of {seconds_text(get_settings().job_seconds)}."
@@ -384,7 +439,9 @@ def _blamed(request: Mapping[str, Any], failure: WorkerCrashed | WorkerTimeout) 
     return failure
 
 
-def _run(function: str, request: Mapping[str, Any], at_most_seconds: float = float("inf")) -> dict[str, Any]:
+def _run(
+    function: str, request: Mapping[str, Any], show: Show | None, at_most_seconds: float = float("inf")
+) -> dict[str, Any]:
     from augviz.jobs import start_job
     from augviz.settings import get_settings
 
@@ -397,28 +454,18 @@ def _run(function: str, request: Mapping[str, Any], at_most_seconds: float = flo
         threads=os.cpu_count() or 1,
         nice=0,
     )
+    is_shown = show is not None and sys.stderr.isatty()
     try:
-        if sys.stderr.isatty():
+        if show is not None and is_shown:
             while job.wait(0.1) == "running":
-                _show_progress(*job.progress)
+                show(*job.progress)
         return job.result().value
     except BaseException:
         job.cancel()
         raise
     finally:
-        if sys.stderr.isatty():
+        if is_shown:
             _erase_progress()
-
-
-def _show_progress(fraction: float | None, text: str) -> None:
-    share = "" if fraction is None else f"{fraction:.0%} "
-    sys.stderr.write(f"\r\x1b[K{share}{text or 'starting'}")
-    sys.stderr.flush()
-
-
-def _erase_progress() -> None:
-    sys.stderr.write("\r\x1b[K")
-    sys.stderr.flush()
 
 
 # Output

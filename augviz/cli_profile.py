@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +19,59 @@ ESTIMATE_KEYS = ("seconds", "seconds_low", "seconds_high", "stream_bytes", "hold
 
 Work = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 """Has a worker do a task."""
+
+
+class Outlook:
+    """How far a measurement in several parts is, and how long it has taken and will take, as a line for a terminal.
+
+    Args:
+        parts: how many there will be.
+        clock: seconds of a clock that only goes forward.
+    """
+
+    def __init__(self, parts: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._parts = parts
+        self._clock = clock
+        self._part = 0
+        self._began = clock()
+        self._timed_from: float | None = None
+        self._ends: tuple[float, float] | None = None  # a fraction, and when all will be done by that
+
+    def begin_part(self) -> None:
+        """The next part begins: what was told of the one before says nothing of it."""
+        self._part += 1
+        self._timed_from = self._ends = None
+
+    def text(self, fraction: float | None, stage: str) -> str:
+        """The line, such as "part 1 of 2: run 2 of 3, 41%, 12 s so far, about 9 s left in this part".
+
+        The time that is left is reckoned from when a fraction is told first, which leaves start and warm-up out; between two
+        fractions it only grows less.
+        """
+        now = self._clock()
+        told = [stage or "starting"]
+        if fraction is not None:
+            told.append(f"{fraction:.0%}")
+        told.append(f"{_whole(now - self._began)} so far")
+        left = self._left(now, fraction)
+        if left is not None:
+            told.append(f"about {_whole(left)} left in this part")
+        return f"part {self._part} of {self._parts}: {', '.join(told)}"
+
+    def _left(self, now: float, fraction: float | None) -> float | None:
+        if fraction is None:
+            return None
+        if self._timed_from is None:
+            self._timed_from = now
+        if self._ends is None or self._ends[0] != fraction:
+            left = profiles.remaining_seconds(now - self._timed_from, fraction)
+            self._ends = None if left is None else (fraction, now + left)
+        return None if self._ends is None else max(0.0, self._ends[1] - now)
+
+
+def _whole(seconds: float) -> str:
+    """Whole seconds, since a line that is written ten times a second must not flicker; minutes from two on."""
+    return f"{seconds:.0f} s" if seconds < 119.5 else f"{int(seconds // 60)} min {int(seconds % 60):02} s"
 
 
 def check_repeats(repeats: int) -> None:

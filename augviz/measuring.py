@@ -37,11 +37,11 @@ def measure_steps(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def measure_in_memory(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """{path, input, pipeline, seed, repeats} -> time and peak memory of the same draw by numpy and OpenCV."""
+    """{path, input, pipeline, seed, way: memory | albumentations, repeats} -> time and peak memory of the same draw on arrays."""
     from augviz import in_memory
 
     with explained(args, context):
-        return in_memory.measure_in_memory(_subject(args), args["repeats"], context)
+        return in_memory.measure_in_memory(_subject(args), args["repeats"], context, args.get("way", in_memory.WAY))
 
 
 def estimate(args: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -50,3 +50,27 @@ def estimate(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
     with explained(args, context):
         return windows.estimate(_subject(args), context)
+
+
+def measure_window(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """{path, input, pipeline (of no steps), seed, side, repeats} -> how soon a window at the centre of the file is there."""
+    from augviz import first_window
+
+    with explained(args, context):
+        return first_window.measure(args["path"], choice_of(args), args["side"], args["repeats"], context)
+
+
+def write_form(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """{path, input, form, out} -> the image in one of the forms that are compared, in a file."""
+    from augviz import form_files, forms
+
+    return form_files.write(args["path"], choice_of(args), forms.form_named(args["form"]), args["out"], context)
+
+
+def measure_throughput(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """{paths, pipeline, seed, workers, batch, seconds} -> images per second of a DataLoader over repeats of the files."""
+    from augviz import throughput
+    from augviz.loaded import Images
+
+    images = Images(args["paths"], args["pipeline"], args["seed"])
+    return throughput.measure(images, args["batch"], args["workers"], args["seconds"], context)

@@ -1,7 +1,7 @@
 """What a picture is made from, and the address that stands for it.
 
-The key of a recipe is unguessable (it is signed with a secret of this process): who has no page that shows a picture
-cannot ask for it, and no address names a file.
+The key of a recipe is unguessable (it is signed with the server's secret) and bound to the visitor on whose page it stands:
+nobody else can ask for it, and no address names a file.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from augviz import visitors
 
 MAX_RECIPES = 20_000
 """Recipes that are remembered, a few hundred bytes each; the least recently used goes first."""
@@ -57,30 +60,33 @@ class Recipes:
 
     Args:
         max_recipes: how many are remembered.
+        secret: what keys are signed with; None is random bytes.
     """
 
-    def __init__(self, max_recipes: int = MAX_RECIPES) -> None:
-        self._secret = secrets.token_bytes(32)
+    def __init__(self, max_recipes: int = MAX_RECIPES, secret: bytes | None = None) -> None:
+        self._secret = secret or secrets.token_bytes(32)
         self._max_recipes = max_recipes
         self._lock = threading.Lock()
-        self._recipes: OrderedDict[str, Recipe] = OrderedDict()
+        self._recipes: OrderedDict[str, tuple[str, Recipe]] = OrderedDict()  # with their visitors
 
-    def register(self, recipe: Recipe) -> str:
-        """Remember the recipe; returns its key, the same one each time."""
-        text = json.dumps([recipe.path, recipe.stamp, recipe.pipeline, recipe.seed]).encode()
+    def register(self, recipe: Recipe, visitor: str = "") -> str:
+        """Remember the recipe for a visitor; returns its key, the same one each time."""
+        text = json.dumps([visitor, recipe.path, recipe.stamp, recipe.pipeline, recipe.seed]).encode()
         key = hmac.new(self._secret, text, hashlib.sha256).hexdigest()[:KEY_LENGTH]
         with self._lock:
-            self._recipes[key] = recipe
+            self._recipes[key] = visitor, recipe
             self._recipes.move_to_end(key)
             if len(self._recipes) > self._max_recipes:
                 self._recipes.popitem(last=False)
         return key
 
-    def lookup(self, key: str) -> Recipe | None:
-        """The recipe of a key, None if it was never registered or has been forgotten."""
+    def lookup(self, key: str, visitor: str = "") -> Recipe | None:
+        """The recipe of a key, None if it was never registered, has been forgotten, or is another visitor's."""
         with self._lock:
-            if (recipe := self._recipes.get(key)) is not None:
-                self._recipes.move_to_end(key)
+            whose, recipe = self._recipes.get(key, ("", None))
+            if recipe is None or whose != visitor:
+                return None
+            self._recipes.move_to_end(key)
             return recipe
 
 
@@ -92,14 +98,16 @@ def _stamp(path: str | Path) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
-_recipes = Recipes()
+@lru_cache(maxsize=1)
+def _table() -> Recipes:
+    return Recipes(secret=visitors.secret())
 
 
-def register(recipe: Recipe) -> str:
-    """Remember the recipe in the server's table; returns its key."""
-    return _recipes.register(recipe)
+def register(recipe: Recipe, visitor: str = "") -> str:
+    """Remember the recipe for a visitor in the server's table; returns its key."""
+    return _table().register(recipe, visitor)
 
 
-def lookup(key: str) -> Recipe | None:
-    """The recipe of a key in the server's table, None if there is none."""
-    return _recipes.lookup(key)
+def lookup(key: str, visitor: str = "") -> Recipe | None:
+    """The visitor's recipe of a key in the server's table, None if there is none."""
+    return _table().lookup(key, visitor)

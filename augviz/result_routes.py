@@ -5,7 +5,6 @@ People follow these links, so that what goes wrong is a page of one sentence for
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -13,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from augviz import copies
+from augviz import copies, incidents, visitors
 from augviz.answers import Answers, Question
 from augviz.errors import ArgumentError, AugvizError, Cancelled, ImageError
 from augviz.model import MAX_DRAWS
 from augviz.recipes import Recipe, lookup
-from augviz.uploads import Uploads, get_uploads
+from augviz.uploads import GONE, Uploads, get_uploads
 from augviz.web import awaited, get_answers
 
 SHEET_NAME = "contact-sheet.png"
@@ -30,7 +29,6 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_log = logging.getLogger("augviz")
 
 
 class _NotThereError(Exception):
@@ -64,21 +62,21 @@ def routes(
     ]
 
 
-def sheet_question(key: str, recipe: Recipe, count: int, name: str) -> Question:
+def sheet_question(recipe: Recipe, count: int, name: str) -> Question:
     """The question for a contact sheet: a PNG of the original and `count` draws from the recipe's seed on."""
-    return Question(("sheet", key, count, name), "contact_sheet", {**recipe.args(), "count": count, "name": name})
+    return Question(("sheet", recipe, count, name), "contact_sheet", {**recipe.args(), "count": count, "name": name})
 
 
 async def _sheet(request: Request, answers: Answers, uploads: Uploads) -> Response:
     key, count = request.path_params["key"], _count(request)
-    recipe = lookup(key)
+    recipe = lookup(key, visitors.asking(request))
     if recipe is None:
         raise _NotThereError("This contact sheet is not known any more; reload the page to make it anew.")
     uploads.touch_path(recipe.path)
     read = Path(recipe.path)
     name = uploads.shown(copies.original_of(read).name)
     try:
-        answer = await awaited(request, answers, sheet_question(key, recipe, count, name))
+        answer = await awaited(request, answers, sheet_question(recipe, count, name))
     except ImageError as error:
         raise ImageError(str(error).replace(read.name, name)) from error
     headers = {**_HEADERS, "X-Augviz-Key": key, "Content-Disposition": f'attachment; filename="{SHEET_NAME}"'}
@@ -93,14 +91,17 @@ def _count(request: Request) -> int:
 
 
 def _file(request: Request, uploads: Uploads) -> Response:
+    token = request.path_params["token"]
     try:
-        made = uploads.find_made(request.path_params["token"], request.path_params["file_id"])
+        if not uploads.belongs(token, visitors.asking(request)):
+            raise _NotThereError(GONE)
+        made = uploads.find_made(token, request.path_params["file_id"])
     except ImageError as error:
         raise _NotThereError(str(error)) from error
     try:
         status = made.path.stat()
     except OSError as error:
-        raise _NotThereError("This file is not there any more; make it again.") from error
+        raise _NotThereError(GONE) from error
     return FileResponse(made.path, filename=made.name, headers=_HEADERS, stat_result=status)
 
 
@@ -118,9 +119,8 @@ def _guarded(
             return _refusal(request, 409, str(error))
         except AugvizError as error:
             return _refusal(request, 422, uploads().shown(str(error)))
-        except Exception:  # noqa: BLE001 - the browser reads a sentence, the log the traceback
-            _log.exception("%s failed", request.url.path)
-            return _refusal(request, 500, "Something went wrong in augviz itself; its log says what.")
+        except Exception as error:  # noqa: BLE001 - the browser reads a sentence, the log what it was
+            return _refusal(request, 500, incidents.record(error, "a route of files"))
 
     return endpoint
 

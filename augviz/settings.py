@@ -41,7 +41,7 @@ class Setting:
     Attributes:
         name: the key in the TOML file; the environment variable is `AUGVIZ_` and the name in capitals.
         default: what a person would write to get the default; "" is worked out by `_automatic`.
-        kind: "folders", "folder", "address", "md5", "count", "bytes", "seconds" or "px".
+        kind: "folders", "folder", "address", "scheduler", "md5", "secret", "header", "count", "bytes", "seconds" or "px".
         help: one sentence; says what "" means where that is the default.
         min_value: smallest number allowed.
     """
@@ -112,6 +112,45 @@ class Settings:
     )
     imagenette_md5: str = field(
         metadata=_row("md5", "", "MD5 of the file at that address; empty is that of the published archive.")
+    )
+    trusted_header: str = field(
+        metadata=_row(
+            "header",
+            "",
+            "The header in which a proxy names the user who has signed in, such as `X-Forwarded-User`; requests without it are "
+            "refused. The proxy must drop what browsers send under that name. Empty asks for none.",
+        )
+    )
+    sign_in: int = field(
+        metadata=_row(
+            "count",
+            "0",
+            "1 asks visitors to sign in with the provider of `.streamlit/secrets.toml` (Streamlit's `st.login`; needs Authlib).",
+        )
+    )
+    secret: str = field(
+        repr=False,
+        metadata=_row(
+            "secret",
+            "",
+            "What addresses are signed with, 32 characters or more, the same for all servers that stand for each other; empty "
+            "is a random one for each start.",
+        ),
+    )
+    hsts_seconds: float = field(
+        metadata=_row(
+            "seconds",
+            "0",
+            "How long browsers shall ask this host by HTTPS only (Strict-Transport-Security), for a server behind TLS; 0 says "
+            "nothing.",
+        )
+    )
+    scheduler: str = field(
+        metadata=_row(
+            "scheduler",
+            "",
+            "Address of a Dask scheduler, on whose cluster audits run; empty runs them on this machine.",
+        )
     )
 
 
@@ -209,9 +248,21 @@ def _value(row: Setting, raw: Any, start: Path, where: str, environ: Mapping[str
         if not isinstance(raw, str) or not re.match(r"https?://\S+$", raw):
             raise SettingsError(f"{where}: an address that begins with http:// or https:// is needed, got {raw!r}.")
         return raw
+    if row.kind == "scheduler":
+        if not isinstance(raw, str) or not re.match(r"([a-z]+://)?[^\s/]+:\d{1,5}$", raw):
+            raise SettingsError(f"{where}: an address as tcp://10.0.0.1:8786 is needed, got {raw!r}.")
+        return raw
     if row.kind == "md5":
         if not isinstance(raw, str) or not re.fullmatch(r"[0-9a-fA-F]{32}", raw):
             raise SettingsError(f"{where}: 32 hexadecimal digits are needed, got {raw!r}.")
+        return raw.lower()
+    if row.kind == "secret":
+        if not isinstance(raw, str) or not re.fullmatch(r"[\x21-\x7e]{32,}", raw):
+            raise SettingsError(f"{where}: 32 or more printable ASCII characters without spaces are needed.")
+        return raw
+    if row.kind == "header":
+        if not isinstance(raw, str) or not re.fullmatch(r"[A-Za-z0-9-]+", raw):
+            raise SettingsError(f"{where}: the name of an HTTP header is needed, got {raw!r}.")
         return raw.lower()
     return _number(row, raw, where)
 
@@ -220,7 +271,7 @@ def _automatic(row: Setting, environ: Mapping[str, str]) -> Any:
     """What an empty value stands for; mostly it depends on the machine."""
     if row.name == "workers":
         return max(1, min(8, os.cpu_count() or 1))
-    if row.kind == "md5":
+    if row.kind in ("md5", "secret", "header", "scheduler"):
         return ""
     return _user_cache(environ) / "augviz"
 

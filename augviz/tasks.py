@@ -10,7 +10,7 @@ from typing import Any
 
 import pyvips
 
-from augviz import blame, engine, inspecting, measuring, report, scale, view
+from augviz import auditing, blame, engine, exact, inspecting, measuring, report, scale, view
 from augviz.asked import choice_of, drawn_for, explained, finite, pipeline_of, prefix, shape_json, source_of, watched
 from augviz.context import Context
 from augviz.engine import Drawn
@@ -287,6 +287,7 @@ TASKS: dict[str, Task] = {
     "report": steps_report,
     "preview_file": preview_file,
     "apply_file": apply_file,
+    "compare_exact": exact.compare,
     "blame": find_guilty,
     "make_synthetic": make_synthetic,
     "make_working_copy": make_working_copy,
@@ -295,6 +296,10 @@ TASKS: dict[str, Task] = {
     "measure": measuring.measure,
     "measure_steps": measuring.measure_steps,
     "measure_in_memory": measuring.measure_in_memory,
+    "measure_throughput": measuring.measure_throughput,
     "estimate": measuring.estimate,
+    "audit": auditing.audit,
+    "measure_window": measuring.measure_window,
+    "write_form": measuring.write_form,
 }
 """Worker functions by the name that the server side calls them."""

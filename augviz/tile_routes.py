@@ -45,32 +45,32 @@ def routes(base_path: str = "", answers: Callable[[], Answers] | None = None) ->
     ]
 
 
-def tile_question(key: str, recipe: Recipe, level: int, column: int, row: int, bands: Bands = None) -> Question:
+def tile_question(recipe: Recipe, level: int, column: int, row: int, bands: Bands = None) -> Question:
     """The question for a tile of the result."""
     args = {**recipe.args(), "level": level, "column": column, "row": row, "bands": bands}
-    return Question(("tile", key, level, column, row, bands), "tile", args, blames=True)
+    return Question(("tile", recipe, level, column, row, bands), "tile", args, blames=True)
 
 
-def inspect_question(key: str, recipe: Recipe) -> Question:
+def inspect_question(recipe: Recipe) -> Question:
     """The question for what a viewer of tiles has to know."""
-    return Question(("inspect", key), "inspect", recipe.args(), lane="desk")
+    return Question(("inspect", recipe), "inspect", recipe.args(), lane="desk")
 
 
-def probe_question(key: str, recipe: Recipe, x: int, y: int) -> Question:
+def probe_question(recipe: Recipe, x: int, y: int) -> Question:
     """The question for the values of a pixel of the result."""
-    return Question(("probe", key, x, y), "probe", {**recipe.args(), "x": x, "y": y}, blames=True)
+    return Question(("probe", recipe, x, y), "probe", {**recipe.args(), "x": x, "y": y}, blames=True)
 
 
-def window_question(key: str, recipe: Recipe, x: int, y: int, width: int, height: int) -> Question:
+def window_question(recipe: Recipe, x: int, y: int, width: int, height: int) -> Question:
     """The question for the figures of a window of the result."""
     args = {**recipe.args(), "x": x, "y": y, "width": width, "height": height}
-    return Question(("window", key, x, y, width, height), "window", args, blames=True)
+    return Question(("window", recipe, x, y, width, height), "window", args, blames=True)
 
 
 async def _tile(request: Request, answers: Answers) -> Response:
     key, recipe = recipe_of(request)
     level, column, row = (request.path_params[name] for name in ("level", "column", "row"))
-    answer = await awaited(request, answers, tile_question(key, recipe, level, column, row, bands_of(request)))
+    answer = await awaited(request, answers, tile_question(recipe, level, column, row, bands_of(request)))
     headers = {"Cache-Control": KEEP, "X-Augviz-Key": key, "X-Augviz-Meta": json_text(answer.value)}
     return Response(answer.blob, media_type="image/png" if level == 0 else "image/jpeg", headers=headers)
 
@@ -80,7 +80,7 @@ async def _probe(request: Request, answers: Answers) -> Response:
     x, y = number_of(request, "x", None), number_of(request, "y", None)
     if x is None or y is None:
         raise ArgumentError("x and y must be given.")
-    return answered_json(key, await awaited(request, answers, probe_question(key, recipe, x, y)))
+    return answered_json(key, await awaited(request, answers, probe_question(recipe, x, y)))
 
 
 async def _leaflet(request: Request, answers: Answers) -> Response:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from augviz import incidents, visitors
 from augviz.arrivals import UploadError
-from augviz.uploads import Uploads, get_uploads
+from augviz.uploads import ENDED, Uploads, get_uploads
 
 XSRF_COOKIE, XSRF_HEADER = "_streamlit_xsrf", "x-xsrftoken"
 """Where Streamlit puts its token, and where a request repeats it: another site's page can send the first only."""
-
-_log = logging.getLogger("augviz")
 
 IsGenuine = Callable[[str | None, str | None], bool]
 """Whether a request comes from a page of ours: takes the header and the cookie."""
@@ -32,8 +30,11 @@ def routes(base_path: str, is_genuine: IsGenuine, uploads: Callable[[], Uploads]
         try:
             if not is_genuine(request.headers.get(XSRF_HEADER), request.cookies.get(XSRF_COOKIE)):
                 raise UploadError("This page has no right to send files; reload it.", 403)
+            token = request.path_params["token"]
+            if not uploads().belongs(token, visitors.asking(request)):
+                raise UploadError(ENDED, 403)
             upload = await uploads().receive(
-                request.path_params["token"], request.query_params.get("name", ""), _length(request), _body(request)
+                token, request.query_params.get("name", ""), _length(request), _body(request)
             )
         except UploadError as error:
             # What is still on its way is not read: the connection cannot be used again.
@@ -42,9 +43,8 @@ def routes(base_path: str, is_genuine: IsGenuine, uploads: Callable[[], Uploads]
             )
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
-        except Exception:  # noqa: BLE001 - the browser reads a sentence, the log the traceback
-            _log.exception("an upload failed")
-            return JSONResponse({"error": "Something went wrong in augviz itself; its log says what."}, 500)
+        except Exception as error:  # noqa: BLE001 - the browser reads a sentence, the log what it was
+            return JSONResponse({"error": incidents.record(error, "an upload")}, 500)
         told = {"id": upload.id, "name": upload.name, "file_bytes": upload.file_bytes}
         return JSONResponse(told, headers={"Cache-Control": "no-store"})
 

@@ -31,6 +31,10 @@ MAX_FILES = 100
 MAX_MADE = 4
 """Files made for one session that are kept; the oldest goes for a newer one."""
 
+ENDED = "This session has ended; reload the page."
+GONE = "This file is not there any more; make it again."
+"""Also what who asks for a file of somebody else reads, so that nobody learns whether there is one."""
+
 _log = logging.getLogger("augviz")
 
 
@@ -66,11 +70,13 @@ class _Session:
     """A visitor's files. It is alive while `holders` or `receiving` is above zero, and for a grace time afterwards.
 
     Attributes:
+        visitor: who alone may send files to it and fetch those made for it.
         works: what stops other work that is done for the visitor, with the id of the upload that it reads ("" for none).
     """
 
     folder: Path
     seen: float
+    visitor: str = ""
     holders: int = 0
     receiving: int = 0
     files: dict[str, Upload] = field(default_factory=dict)
@@ -149,12 +155,18 @@ class Uploads:
 
     # Sessions
 
-    def open_session(self) -> str:
-        """A new session's token."""
+    def open_session(self, visitor: str = "") -> str:
+        """A new session's token; its addresses answer to this visitor only."""
         token = secrets.token_urlsafe(18)
         with self._lock:
-            self._sessions[token] = _Session(self._own_folder() / secrets.token_hex(8), self._clock())
+            self._sessions[token] = _Session(self._own_folder() / secrets.token_hex(8), self._clock(), visitor)
         return token
+
+    def belongs(self, token: str, visitor: str) -> bool:
+        """Whether the session is there still, and this visitor's."""
+        with self._lock:
+            session = self._sessions.get(token)
+            return session is not None and session.visitor == visitor
 
     def hold(self, token: str) -> None:
         """The visitor is there: keep the session until it is released."""
@@ -250,7 +262,7 @@ class Uploads:
         with self._lock:
             session = self._sessions.get(token)
             if session is None:
-                raise UploadError("This session has ended; reload the page.", 403)
+                raise UploadError(ENDED, 403)
             path = session.folder / secrets.token_hex(8) / file_id
             try:
                 path.parent.mkdir(mode=0o700, parents=True)
@@ -297,7 +309,7 @@ class Uploads:
             session = self._sessions.get(token)
             place = session.places.get(file_id) if session else None
             if session is None or place is None:
-                raise UploadError("This session has ended; reload the page.", 403)
+                raise UploadError(ENDED, 403)
             try:
                 made = Upload(file_id, place.name, place.path, place.path.stat().st_size, note)
             except OSError as error:
@@ -323,7 +335,7 @@ class Uploads:
             session = self._sessions.get(token)
             found = session.made.get(file_id) if session else None
             if session is None or found is None:
-                raise ImageError("This file is not there any more; make it again.")
+                raise ImageError(GONE)
             session.seen = self._clock()
             return found
 
@@ -346,7 +358,7 @@ class Uploads:
         with self._lock:
             session = self._sessions.get(token)
             if session is None:
-                raise UploadError("This session has ended; reload the page.", 403)
+                raise UploadError(ENDED, 403)
             if len(session.files) + session.receiving >= MAX_FILES:
                 raise UploadError(f"{MAX_FILES} files have been sent, which is the limit; delete one first.", 413)
             session.receiving += 1
@@ -358,7 +370,7 @@ class Uploads:
             upload = Upload(upload_id, display_name(name), session.folder / upload_id, count)
             with self._lock:
                 if self._sessions.get(token) is not session:
-                    raise UploadError("This session has ended; reload the page.", 403)
+                    raise UploadError(ENDED, 403)
                 part.rename(upload.path)
                 session.files[upload_id] = upload
                 return upload

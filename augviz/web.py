@@ -2,7 +2,8 @@
 
 An address holds the key of a recipe, so it always shows the same picture and browsers may keep it. A page says with
 `session` and `topic` what an address is for: when the same topic asks for something else, the older request is dropped.
-When a browser goes away its request is given up, unless somebody else waits for the same picture.
+When a browser goes away its request is given up, unless somebody else waits for the same picture. A key answers to its own
+visitor only; visitors who ask for the same recipe by keys of their own share its answer.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import lru_cache
@@ -20,9 +20,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from augviz import incidents, visitors
 from augviz.answers import Answers, Question, Waiter
 from augviz.child import Answer
 from augviz.errors import ArgumentError, AugvizError, Cancelled, StepError
+from augviz.model import QUALITIES
 from augviz.recipes import Recipe, lookup
 from augviz.uploads import get_uploads, keep_swept
 from augviz.workers import get_pool
@@ -30,15 +32,13 @@ from augviz.workers import get_pool
 MIN_SIDE, MAX_SIDE = 64, 2048
 """Sides of pictures in pixels; what is asked beyond is brought inside."""
 
-QUALITIES = ("quick", "fine")
 MAX_BAND = 10_000
 
 _POLL_SECONDS = 0.05  # how often a browser is looked after while its picture is made
 KEEP = "private, max-age=3600, immutable"
 _GUARDED = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
-_log = logging.getLogger("augviz")
 
-_NO_PICTURE = (
+NO_PICTURE = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="#8a8f94" stroke-width="1.5" '
     'stroke-linecap="round"><rect x="3" y="5" width="18" height="14" rx="2"/><path d="M3 5l18 14"/></svg>'
 )
@@ -86,17 +86,16 @@ Bands = tuple[int, ...] | None
 """Three bands to be shown, from 0; None are the first."""
 
 
-def picture_question(
-    key: str, recipe: Recipe, side: int, quality: str, upto: int | None = None, bands: Bands = None
-) -> Question:
+def picture_question(recipe: Recipe, side: int, quality: str, upto: int | None = None, bands: Bands = None) -> Question:
     """The question for a picture: a JPEG of the result, or after `upto` steps (0 is the source)."""
     args = {**recipe.args(), "side": side, "quality": quality, "upto": upto, "bands": bands}
-    return Question(("picture", key, side, quality, upto, bands), "picture", args, blames=True)
+    name, is_quick = ("picture", recipe, side, quality, upto, bands), quality == "quick"
+    return Question(name, "picture", args, urgent=is_quick, blames=True)
 
 
-def report_question(key: str, recipe: Recipe) -> Question:
+def report_question(recipe: Recipe) -> Question:
     """The question for the figures of every step."""
-    return Question(("report", key), "report", recipe.args(), blames=True)
+    return Question(("report", recipe), "report", recipe.args(), blames=True)
 
 
 def thumb_question(recipe: Recipe, side: int, bands: Bands = None) -> Question:
@@ -115,12 +114,12 @@ async def _picture(request: Request, answers: Answers) -> Response:
     side, upto = _side(request, 1024), number_of(request, "upto", None)
     if upto is not None and upto < 0:
         raise ArgumentError(f"upto must be at least 0, got {upto}.")
-    return await _jpeg(request, answers, key, picture_question(key, recipe, side, quality, upto, bands_of(request)))
+    return await _jpeg(request, answers, key, picture_question(recipe, side, quality, upto, bands_of(request)))
 
 
 async def _report(request: Request, answers: Answers) -> Response:
     key, recipe = recipe_of(request)
-    return answered_json(key, await awaited(request, answers, report_question(key, recipe)))
+    return answered_json(key, await awaited(request, answers, report_question(recipe)))
 
 
 def answered_json(key: str, answer: Answer) -> Response:
@@ -143,7 +142,8 @@ async def _jpeg(request: Request, answers: Answers, key: str, question: Question
 async def awaited(request: Request, answers: Answers, question: Question) -> Answer:
     """Wait for the answer as long as the browser does. Raises what the computation raises, Cancelled if it has gone."""
     query = request.query_params
-    waiter = answers.ask(question, session=query.get("session", ""), topic=query.get("topic", ""))
+    session = f"{visitors.asking(request)}/{query['session']}" if query.get("session") else ""
+    waiter = answers.ask(question, session=session, topic=query.get("topic", ""))
     done = _event_of(waiter)
     try:
         while not done.is_set():
@@ -182,9 +182,9 @@ def guarded(handler: Callable[[Request, Answers], Awaitable[Response]], answers:
             response = _refusal(request, 409, {"error": str(error), "class": "Cancelled"})
         except AugvizError as error:
             response = _refusal(request, 422, _told(error))
-        except Exception:  # noqa: BLE001 - the browser reads a sentence, the log the traceback
-            _log.exception("%s failed", request.url.path)
-            response = _refusal(request, 500, {"error": "Something went wrong in augviz itself; its log says what."})
+        except Exception as error:  # noqa: BLE001 - the browser reads a sentence, the log what it was
+            said = incidents.record(error, f"the route {handler.__name__.strip('_')}")
+            response = _refusal(request, 500, {"error": said})
         response.headers.update(_GUARDED)
         return response
 
@@ -197,7 +197,7 @@ class UnknownKeyError(Exception):
 
 def recipe_of(request: Request) -> tuple[str, Recipe]:
     key = request.path_params["key"]
-    recipe = lookup(key)
+    recipe = lookup(key, visitors.asking(request))
     if recipe is None:
         raise UnknownKeyError("This picture is not known any more; reload the page to make it anew.")
     get_uploads().touch_path(recipe.path)
@@ -240,7 +240,7 @@ def _refusal(request: Request, status: int, told: Mapping[str, Any]) -> Response
     """The sentence; for an image element, which cannot show one, a crossed-out frame with the same status."""
     headers = {"Cache-Control": "no-store"}
     if "image/" in request.headers.get("accept", ""):
-        return Response(_NO_PICTURE, status, headers, media_type="image/svg+xml")
+        return Response(NO_PICTURE, status, headers, media_type="image/svg+xml")
     return JSONResponse(told, status, headers)
 
 

@@ -54,6 +54,7 @@ class Pool:
         memory_bytes: limit of each process's address space, 0 is none.
         tasks: module that holds the functions.
         threads: libvips' threads in each process.
+        nice: how much the processes give way to others.
     """
 
     def __init__(
@@ -64,10 +65,12 @@ class Pool:
         memory_bytes: int = 0,
         tasks: str = "augviz.tasks",
         threads: int = 2,
+        nice: int = 0,
     ) -> None:
         self._seconds = seconds
         self._memory_bytes = memory_bytes
         self._tasks = tasks
+        self._nice = nice
         self._lock = threading.Lock()  # guards queues, slots and `_closed`; never held while a process is waited for
         self._numbers = itertools.count(1)
         self._closed = False
@@ -86,13 +89,16 @@ class Pool:
         session: str = "",
         topic: str = "",
         seconds: float | None = None,
+        urgent: bool = False,
     ) -> Future[Answer]:
-        """Put a request in the queue. With a session and a topic it takes the place of an older one with the same.
+        """Put a request in the queue, `urgent` ones ahead of the others. With a session and a topic it takes the place of an
+        older one with the same.
 
         Raises WorkerError if the queue is full. The future raises what `Child.ask` does; only `cancel` cancels it.
         """
         limit = self._seconds if seconds is None else seconds
-        call = Call(next(self._numbers), function, args, limit, (session, topic) if session and topic else None)
+        named = (session, topic) if session and topic else None
+        call = Call(next(self._numbers), function, args, limit, named, urgent=urgent)
         with self._lock:
             if self._closed:
                 raise WorkerError("The workers have been closed.")
@@ -102,7 +108,8 @@ class Pool:
                 raise WorkerError(
                     f"The server is busy: {MAX_QUEUED} requests are waiting, which is the limit; try again in a moment."
                 )
-            place.waiting.append(call)
+            ahead = sum(other.urgent for other in place.waiting) if urgent else len(place.waiting)
+            place.waiting.insert(ahead, call)
             place.arrived.notify()
             self._start_threads(place)
         for old in older:
@@ -219,7 +226,7 @@ class Pool:
         if old is not None:
             old.end()
         try:
-            child = Child(tasks=self._tasks, memory_bytes=self._memory_bytes, threads=lane.threads)
+            child = Child(tasks=self._tasks, memory_bytes=self._memory_bytes, nice=self._nice, threads=lane.threads)
         except OSError:
             slot.child = None
             return

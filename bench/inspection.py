@@ -1,4 +1,4 @@
-"""Part of `make bench`: windows at 1:1 out of large pyramids, and a viewport of tiles after a change of a parameter.
+"""Part of `make bench`: windows at 1:1 out of large pyramids, and a viewport of tiles after a change, by HTTP and in a browser.
 
 RandomBrightnessContrast, Affine, GaussianBlur and Normalize on pyramids of 16384 and 65536 pixels a side, made in a moment of
 a few tiles of a photograph: what a window costs depends on its own pixels.
@@ -19,18 +19,24 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pyvips
+from playwright.sync_api import sync_playwright
 
+from augviz import link, saved
 from augviz.answers import Answers
 from augviz.recipes import recipe_of, register
+from augviz.sources import SourceRef
 from augviz.tile_routes import routes
 from augviz.workers import Pool
 from bench.latency import Figure
-from tests import samples, shared_tiles
-from tests.live import fetch, serving
+from tests import chromium, samples, shared_tiles
+from tests.live import fetch, live_server, serving
 
 SIDES = (16384, 65536)
 WINDOW = 512
 VIEWPORT = (6, 4)
+SCREEN = {"width": 1660, "height": 1180}
+"""The browser's window in which Inspect shows so many tiles."""
+
 BROWSER_CONNECTIONS = 6
 """Requests that a browser has under way at once to one host."""
 
@@ -107,6 +113,75 @@ def viewports(path: Path, count: int) -> Figure:
     return Figure(f"{side} px: {VIEWPORT[0] * VIEWPORT[1]} tiles after a change, over HTTP", tuple(milliseconds))
 
 
+READY = """() => {
+  const host = [...document.querySelectorAll('*')].find(e => e.shadowRoot && e.shadowRoot.querySelector('.inspector'));
+  const seen = host && host.shadowRoot.querySelector('.inspector');
+  return seen && seen.getAttribute('aria-busy') === 'false' && seen.dataset.key && seen.dataset.shownKey === seen.dataset.key;
+}"""
+
+WATCH = """() => {
+  const host = [...document.querySelectorAll('*')].find(e => e.shadowRoot && e.shadowRoot.querySelector('.inspector'));
+  const seen = host.shadowRoot.querySelector('.inspector');
+  window.times = {};
+  document.addEventListener('click', () => { window.times = { key: seen.dataset.shownKey, start: performance.now() }; }, true);
+  new MutationObserver(() => {
+    const t = window.times, { key, shownKey } = seen.dataset;
+    if (!t.start || t.asked || !shownKey || shownKey !== key || key === t.key) return;
+    t.asked = true;
+    requestAnimationFrame(() => { t.shown = performance.now() - t.start; });
+  }).observe(seen, { attributes: true });
+}"""
+"""Counts from the click to the first frame with all tiles of the new draw in it."""
+
+CORNER = """([width, height]) => {
+  const host = [...document.querySelectorAll('*')].find(e => e.shadowRoot && e.shadowRoot.querySelector('.inspector'));
+  const box = host.shadowRoot.querySelector('.map.main').getBoundingClientRect();
+  const middle = (side, shown) => Math.floor(side / 512) * 256 + Math.floor(shown / 2);
+  return [middle(width, box.width), middle(height, box.height)];
+}"""
+"""The place whose view begins with whole tiles."""
+
+IN_VIEW = """() => {
+  const host = [...document.querySelectorAll('*')].find(e => e.shadowRoot && e.shadowRoot.querySelector('.inspector'));
+  const map = host.shadowRoot.querySelector('.map.main'), box = map.getBoundingClientRect();
+  return [...map.querySelectorAll('img.leaflet-tile-loaded')].filter(tile => {
+    const own = tile.getBoundingClientRect();
+    return own.right > box.left + 1 && own.left < box.right - 1 && own.bottom > box.top + 1 && own.top < box.bottom - 1;
+  }).length;
+}"""
+
+
+def on_screen(path: Path, count: int) -> Figure:
+    """Milliseconds in a real browser from a click on New draw, Inspect's way to new values, until all tiles in view are shown."""
+    side = int(path.stem.rsplit("-", 1)[1])
+    milliseconds = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        live_server(Path(folder), AUGVIZ_FOLDERS=str(path.parent)) as server,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=chromium.executable(), args=list(chromium.FLAGS))
+        page = browser.new_page(viewport=SCREEN)  # type: ignore[arg-type]
+        page.set_default_timeout(120_000)
+        state = link.encode(SourceRef("path", path.name), saved.load(pipeline()), 0)
+        page.goto(f"{server.url}/inspect?s={state}")
+        page.wait_for_function(READY)
+        viewer = page.locator(".inspector")
+        for name, place in zip("xy", page.evaluate(CORNER, [side, side]), strict=True):
+            viewer.locator(f".goto [name={name}]").fill(str(place))
+        viewer.get_by_role("button", name="Go", exact=True).click()
+        page.wait_for_function(READY)
+        tiles = page.evaluate(IN_VIEW)
+        page.evaluate(WATCH)
+        for number in range(count + 2):
+            page.locator(".st-key-inspect-new_draw button").click()
+            page.wait_for_function("window.times.shown > 0")
+            if number >= 2:  # both workers are awake
+                milliseconds.append(page.evaluate("window.times.shown"))
+        browser.close()
+    return Figure(f"{side} px: {tiles} tiles after a change, on the screen", tuple(milliseconds))
+
+
 def main() -> None:
     """Measure both pyramids."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -124,6 +199,8 @@ def main() -> None:
             subprocess.run(command, check=True)
         for path in paths:
             print(viewports(path, options.viewports).text(), flush=True)
+        for path in paths:
+            print(on_screen(path, options.viewports).text(), flush=True)
     versions = ".".join(str(pyvips.version(part)) for part in range(3))
     print(f"libvips {versions}, {psutil.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}")
 

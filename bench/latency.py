@@ -19,8 +19,9 @@ import psutil
 import pyvips
 from playwright.sync_api import Page, sync_playwright
 
-from augviz import engine, saved, synthetic, view
+from augviz import engine, link, saved, synthetic, view
 from augviz.images import open_image, tile_cached
+from augviz.sources import SourceRef
 from tests import chromium
 from tests.live import LiveServer, live_server
 
@@ -74,6 +75,19 @@ class Figure:
         return statistics.median(self.values)
 
 
+def query_of(path: Path, seed: int) -> str:
+    """What opens the image and the pipeline in Explore, after the "?" of the address."""
+    return f"s={link.encode(SourceRef('path', path.name), saved.loads(PIPELINE), seed)}"
+
+
+def opened(page: Page, address: str) -> None:
+    """Go to Explore and open the card with the slider."""
+    page.goto(address)
+    page.locator(".st-key-explore-step-light-open button").click(timeout=120_000)
+    page.wait_for_selector(SLIDER, state="attached", timeout=60_000)
+    page.wait_for_selector(AT_REST, timeout=120_000)
+
+
 def changes(page: Page, count: int) -> tuple[list[float], list[float]]:
     """Milliseconds to the quick and to the fine picture, for `count` presses of an arrow key on a slider."""
     page.evaluate(WATCH)
@@ -94,10 +108,10 @@ def changes(page: Page, count: int) -> tuple[list[float], list[float]]:
     return quick, fine
 
 
-def visited(server: LiveServer, page: Page) -> float:
+def visited(address: str, page: Page) -> float:
     """Milliseconds from asking for the page to the first picture, on a server that has answered before."""
     started = time.perf_counter()
-    page.goto(server.url)
+    page.goto(address)
     page.wait_for_selector(".viewer:is([data-quality=quick], [data-quality=fine])", timeout=120_000)
     return (time.perf_counter() - started) * 1000
 
@@ -147,24 +161,24 @@ def otherwise(path: Path) -> float:
 def measured(path: Path, count: int) -> tuple[Figure, Figure]:
     """The figures for one image, printed as they come."""
     name = path.stem
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        environment = {"BENCH_IMAGE": str(path), "BENCH_PIPELINE": PIPELINE, "BENCH_OPENED": "light"}
-        with live_server(
-            Path(folder), script="bench/server.py", AUGVIZ_FOLDERS=str(path.parent), **environment
-        ) as server:
-            browser = playwright.chromium.launch(executable_path=chromium.executable(), args=list(chromium.FLAGS))
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
-            visited(server, page)
-            page.wait_for_selector(AT_REST, timeout=120_000)
-            changes(page, 5)  # warm-up
-            quick, fine = changes(page, count)
-            figures = (
-                Figure(f"{name}: change to quick view (512 px)", tuple(quick)),
-                Figure(f"{name}: change to fine view (1024 px)", tuple(fine)),
-            )
-            again = Figure(f"{name}: page asked for to first picture", tuple(visited(server, page) for _ in range(5)))
-            server_mb, workers_mb = memory(server)
-            browser.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        sync_playwright() as playwright,
+        live_server(Path(folder), AUGVIZ_FOLDERS=str(path.parent)) as server,
+    ):
+        address = f"{server.url}/?{query_of(path, 0)}"
+        browser = playwright.chromium.launch(executable_path=chromium.executable(), args=list(chromium.FLAGS))
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        opened(page, address)
+        changes(page, 5)  # warm-up
+        quick, fine = changes(page, count)
+        figures = (
+            Figure(f"{name}: change to quick view (512 px)", tuple(quick)),
+            Figure(f"{name}: change to fine view (1024 px)", tuple(fine)),
+        )
+        again = Figure(f"{name}: page asked for to first picture", tuple(visited(address, page) for _ in range(5)))
+        server_mb, workers_mb = memory(server)
+        browser.close()
     for figure in (
         *figures,
         again,

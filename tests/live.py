@@ -13,12 +13,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,10 +51,11 @@ class LiveServer:
     log: Path
 
 
-def fetch(url: str) -> Reply:
-    """GET; an error status is a reply as well."""
+def fetch(url: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> Reply:
+    """Ask for something; an error status is a reply as well."""
+    request = urllib.request.Request(url, headers=dict(headers or {}), method=method)
     try:
-        with urllib.request.urlopen(url, timeout=60) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             return Reply(response.status, _small(response.headers), response.read())
     except urllib.error.HTTPError as error:
         return Reply(error.code, _small(error.headers), error.read())
@@ -89,12 +91,14 @@ def live_server(tmp_path: Path, *, base_path: str = "", script: str = "app.py", 
 
 
 @contextlib.contextmanager
-def serving(routes: Sequence[BaseRoute]) -> Iterator[str]:
-    """Serve routes alone from a thread of this process; gives the address."""
+def serving(routes: Sequence[BaseRoute], middleware: Sequence[Middleware] = ()) -> Iterator[str]:
+    """Serve routes alone, or with some middleware, from a thread of this process; gives the address."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(128)  # from here on a request waits until the server is there
-        config = uvicorn.Config(Starlette(routes=list(routes)), log_level="error", lifespan="off")
+        config = uvicorn.Config(
+            Starlette(routes=list(routes), middleware=list(middleware)), log_level="error", lifespan="off"
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -221,12 +221,12 @@ def test_a_value_that_the_browser_only_repeats_is_no_change(app: AppTest, monkey
     assert state(app).seed == 8
 
     # The browser has not shown the 8 yet, and sends its 7 again with another click.
-    monkeypatch.setattr(feed, "seen", lambda session: shown)
+    monkeypatch.setattr(feed, "seen", lambda session, visitor: shown)
     app.number_input(key="explore.seed").set_value(7).run()
     assert state(app).seed == 8
 
     # Now it has, and the visitor enters a 7.
-    monkeypatch.setattr(feed, "seen", lambda session: state(app).version)
+    monkeypatch.setattr(feed, "seen", lambda session, visitor: state(app).version)
     app.number_input(key="explore.seed").set_value(7).run()
     assert state(app).seed == 7
 

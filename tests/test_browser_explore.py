@@ -335,7 +335,14 @@ def test_a_deep_link_first_after_a_start_shows_the_page_and_the_navigation(
         links = opened.get_by_test_id("stSidebarNav").get_by_role("link").all_inner_texts()
         context.close()
 
-    assert [link.split("\n")[-1] for link in links] == ["Explore", "Inspect", "Memory", "Transforms"]
+    assert [link.split("\n")[-1] for link in links] == [
+        "Explore",
+        "Inspect",
+        "Measure",
+        "Audit",
+        "Memory",
+        "Transforms",
+    ]
 
 
 def test_below_a_base_path_pictures_and_feed_are_found(

@@ -22,6 +22,7 @@ from skimage import data, io
 
 from augviz import cli, engine, images, results, saved
 from augviz.library import A
+from augviz.model import QUALITIES
 
 ROOT = Path(__file__).parent.parent
 
@@ -300,7 +301,7 @@ def test_the_file_that_was_there_is_replaced_and_nothing_is_left_beside_it(rgb: 
 # preview
 
 
-@pytest.mark.parametrize("quality", ["quick", "fine"])
+@pytest.mark.parametrize("quality", QUALITIES)
 def test_a_preview_has_the_size_of_the_shrunk_result_and_looks_like_it(rgb: str, tmp_path: Path, quality: str) -> None:
     path, out, truth = pipeline(tmp_path, *BLUR), tmp_path / "preview.npy", tmp_path / "truth.npy"
 

@@ -7,9 +7,13 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from starlette.middleware import Middleware
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from augviz.guarding import Guard
 from augviz.ui import feed
+from augviz.visitors import HEADER, new_token, visitor_of
 from tests.live import serving, until
 
 SECONDS = 30
@@ -72,3 +76,33 @@ def test_a_session_has_a_bounded_number_of_pictures(address: str) -> None:
         assert [json.loads(socket.recv(SECONDS)) for socket in sockets[1:]] == [{"key": "5"}] * feed.MAX_LISTENERS
         with pytest.raises(TimeoutError):
             sockets[0].recv(0.1)
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[str]:
+    with serving(feed.routes("lab"), [Middleware(Guard, base_path="lab")]) as url:
+        yield url.replace("http", "ws") + "/lab/augviz/feed/"
+
+
+def test_who_knows_the_name_of_anothers_session_hears_nothing(guarded: str) -> None:
+    me, you = new_token(), new_token()
+    with (
+        connect(guarded + "shared", additional_headers={HEADER: me}) as mine,
+        connect(guarded + "shared", additional_headers={HEADER: you}) as yours,
+    ):
+        yours.send(json.dumps({"seen": 9}))
+        until(lambda: feed.seen("shared", visitor_of(you)) == 9)
+        feed.publish("shared", {"key": "6"}, visitor_of(me))
+
+        assert json.loads(mine.recv(SECONDS)) == {"key": "6"}
+        assert feed.seen("shared", visitor_of(me)) is None
+        with pytest.raises(TimeoutError):
+            yours.recv(0.1)
+
+
+def test_a_page_of_another_site_gets_no_feed() -> None:
+    with (
+        serving(feed.routes(is_allowed=lambda origin, host: origin == f"http://{host}")) as url,
+        pytest.raises(InvalidStatus, match="403"),
+    ):
+        connect(url.replace("http", "ws") + "/augviz/feed/mine", origin="http://elsewhere.example")

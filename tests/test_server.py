@@ -22,6 +22,9 @@ FOREIGN = {"pyvips", "albumentationsxl", "cv2", "torch"}
 """What only worker processes import."""
 
 ENTRANCES = ("app", "augviz.cli", "augviz.__main__", "augviz.ui.shell")
+MINE = {"X-Augviz-Visitor": "0" * 32}
+"""Who visits: addresses on a page answer to their visitor only."""
+
 ADDRESS = re.compile(r"/[\w/]*augviz/(?:picture|thumb|report)/[^\"'\\ &]+")
 
 
@@ -35,7 +38,7 @@ def visit(server: LiveServer, page: str = "", **more: Any) -> dict[str, Any]:
     """Run a page as a visitor without a browser; gives Streamlit's description of what is on it."""
     body = json.dumps({"page": page, **more} if page else more).encode()
     request = urllib.request.Request(
-        f"{server.url}/_stcore/agent/interact", data=body, headers={"Content-Type": "application/json"}
+        f"{server.url}/_stcore/agent/interact", data=body, headers={"Content-Type": "application/json", **MINE}
     )
     with urllib.request.urlopen(request, timeout=60) as response:
         found: dict[str, Any] = json.loads(response.read())
@@ -101,20 +104,20 @@ def test_every_page_is_served_with_its_pictures(server: LiveServer) -> None:
         addresses = set(ADDRESS.findall(json.dumps(shown)))
 
         assert (shown["status"], shown["page"]["title"]) == ("ready", page["title"])
-        assert {fetch(server.url + address).status for address in addresses} <= {200}
+        assert {fetch(server.url + address, MINE).status for address in addresses} <= {200}
 
 
 def test_the_first_page_shows_a_picture(server: LiveServer) -> None:
     addresses = ADDRESS.findall(json.dumps(visit(server)))
 
     assert addresses
-    assert fetch(server.url + addresses[0]).headers["content-type"] == "image/jpeg"
+    assert fetch(server.url + addresses[0], MINE).headers["content-type"] == "image/jpeg"
 
 
 def test_the_server_holds_no_image_library_after_every_page(server: LiveServer) -> None:
     for page in visit(server)["pages"]:
         for address in ADDRESS.findall(json.dumps(visit(server, page["url_path"]))):
-            fetch(server.url + address)
+            fetch(server.url + address, MINE)
 
     assert libraries(server.pid) == set()
     assert all(libraries(worker.pid) >= {"pyvips"} for worker in workers_of(server))
@@ -152,7 +155,7 @@ def test_a_fresh_interpreter_with_every_server_module_has_nothing_foreign() -> N
 
 def test_the_workers_end_with_their_server(tmp_path: Path) -> None:
     with live_server(tmp_path, base_path="demo", STREAMLIT_SERVER_ENABLE_AGENT_API="true") as server:
-        below = fetch(server.url + "/augviz/thumb/unknown.jpg")
+        below = fetch(server.url + "/augviz/thumb/unknown.jpg", MINE)
         end = time.monotonic() + 60
         while not (workers := workers_of(server)):
             assert time.monotonic() < end

@@ -82,6 +82,7 @@ def test_several_folders_are_separated_as_in_path(tmp_path: Path) -> None:
         ("AUGVIZ_FOLDERS", "/no/such/folder", "there is no folder /no/such/folder"),
         ("AUGVIZ_FOLDERS", "", "at least one folder"),
         ("AUGVIZ_IMAGENETTE_ADDRESS", "ftp://x", "http"),
+        ("AUGVIZ_SCHEDULER", "here", "tcp://10.0.0.1:8786"),
         ("AUGVIZ_CONFIG", "missing.toml", "no such settings file"),
     ],
 )

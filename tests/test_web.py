@@ -190,7 +190,7 @@ def test_an_unknown_key_is_not_found_with_a_sentence(url: str) -> None:
     [
         ("quick.jpg?side=big", "side must be a whole number, got 'big'."),
         ("quick.jpg?upto=-1", "upto must be at least 0, got -1."),
-        ("best.jpg", "quality must be one of quick, fine, got 'best'."),
+        ("best.jpg", "quality must be one of quick, fine, precise, got 'best'."),
     ],
 )
 def test_an_impossible_wish_is_refused_with_a_sentence(url: str, address: str, sentence: str) -> None:
@@ -279,6 +279,21 @@ def test_a_browser_that_goes_away_leaves_the_others_their_picture(url: str, tmp_
 
     assert reply.status == 200
     assert log.read_text() == "quick\n"
+
+
+def test_quick_pictures_go_ahead_of_fine_ones_that_wait(url: str, pool: Pool, tmp_path: Path) -> None:
+    began, log, waiting = tmp_path / "began", tmp_path / "log", pool._lanes["render"]
+    topic = "session=s&topic=picture"
+    with ThreadPoolExecutor(3) as browsers:
+        browsers.submit(fetch, f"{url}/picture/{key_of('listen', {'began': str(began)})}/fine.jpg?{topic}")
+        until(began.exists)
+        for number, quality in enumerate(("fine", "quick"), start=1):
+            key = key_of("echo", {"log": str(log)}, seed=number)
+            browsers.submit(fetch, f"{url}/picture/{key}/{quality}.jpg")
+            until(lambda count=number: len(waiting.waiting) == count)  # type: ignore[misc]
+        fetch(f"{url}/picture/{key_of('echo')}/fine.jpg?{topic}")  # in the place of the one that is being made
+
+    assert log.read_text().splitlines() == ["quick", "fine"]
 
 
 def test_a_newer_request_of_the_topic_replaces_the_older(url: str, tmp_path: Path) -> None:

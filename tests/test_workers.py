@@ -216,6 +216,18 @@ def test_an_image_is_not_watched_for_a_request_that_was_given_up() -> None:
         context.watch(pyvips.Image.black(100, 100))
 
 
+def test_urgent_requests_go_ahead_of_those_that_wait_in_their_order(single: Pool, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    single.submit("sleep", {"seconds": 0.3, "began": str(tmp_path / "began")})
+    began(tmp_path / "began")
+    asked = [("fine 1", False), ("quick 1", True), ("fine 2", False), ("quick 2", True)]
+    futures = [single.submit("append", {"path": str(log), "line": line}, urgent=urgent) for line, urgent in asked]
+    for future in futures:
+        future.result()
+
+    assert log.read_text().splitlines() == ["quick 1", "quick 2", "fine 1", "fine 2"]
+
+
 def test_a_cancelled_request_that_waits_is_never_computed(single: Pool, tmp_path: Path) -> None:
     single.submit("sleep", {"seconds": 0.3, "began": str(tmp_path / "began")})
     began(tmp_path / "began")

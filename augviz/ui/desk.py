@@ -11,13 +11,15 @@ from typing import Any
 
 import streamlit as st
 
-from augviz import calibration, copies, imagenette, recipes, saved, sources, web
+from augviz import calibration, copies, estimates, imagenette, profiles, recipes, saved, sources, web
 from augviz.answers import Question
 from augviz.errors import ImageError
+from augviz.estimates import Estimate
 from augviz.facts import draw_from_json, facts_from_json
 from augviz.model import Draw, ImageFacts, InputChoice, Pipeline
 from augviz.recipes import Recipe
 from augviz.sources import SourceRef
+from augviz.ui import gate
 from augviz.uploads import get_uploads
 
 
@@ -28,8 +30,8 @@ def recipe(source: SourceRef, pipeline: Pipeline, seed: int) -> Recipe:
 
 
 def key_of(source: SourceRef, pipeline: Pipeline, seed: int) -> str:
-    """The key of a recipe, remembered by the server so that its picture can be asked for."""
-    return recipes.register(recipe(source, pipeline, seed))
+    """The key of a recipe, remembered by the server so that this visitor can ask for its picture."""
+    return recipes.register(recipe(source, pipeline, seed), gate.visitor())
 
 
 def facts_of(source: SourceRef, choice: InputChoice) -> ImageFacts:
@@ -60,9 +62,9 @@ def draws_of(asked: Recipe, seeds: tuple[int, ...]) -> tuple[Draw, ...]:
     return tuple(draw_from_json(draw) for draw in found["draws"])
 
 
-def report_of(key: str, asked: Recipe) -> Mapping[str, Any]:
+def report_of(asked: Recipe) -> Mapping[str, Any]:
     """What each step did to the pixels at preview scale: seconds, value ranges, histograms. Makes pixels."""
-    return _ask(web.report_question(key, asked))
+    return _ask(web.report_question(asked))
 
 
 def _ask(question: Question) -> dict[str, Any]:
@@ -72,6 +74,18 @@ def _ask(question: Question) -> dict[str, Any]:
         read = Path(str(question.args.get("path", "")))
         text = str(error).replace(read.name, copies.original_of(read).name) if read.name else str(error)
         raise ImageError(get_uploads().shown(text)) from error
+
+
+def estimate_of(source: SourceRef, draw: Draw, facts: ImageFacts, choice: InputChoice) -> Estimate:
+    """What a draw takes at full size, by costs and sizes alone, in a background job; read as `recipe` reads it.
+
+    Args:
+        facts: of the original, as `facts_of` gives them.
+    """
+    path = sources.resolve(source)
+    if copies.path_for(path, choice) != path:
+        facts = replace(facts, tile=(estimates.TILE_HEIGHT, estimates.TILE_HEIGHT), loader="tiffload")
+    return estimates.by_costs(draw, facts, measured_costs(), profiles.THREADS)
 
 
 def measured_costs() -> Mapping[str, Mapping[str, float]]:
@@ -86,21 +100,18 @@ def measured_costs() -> Mapping[str, Mapping[str, float]]:
 @lru_cache(maxsize=4)
 def _costs(_path: str, _modified_ns: int, _size: int) -> Mapping[str, Mapping[str, float]]:
     """What the file of costs holds; it is read again when it has been written anew."""
-    found = calibration.load()
-    if found is None:
-        return {}
-    return {
-        pixel_format: {
-            name: cost.cpu_ms for name in found.costs if (cost := found.cost(name, pixel_format)) is not None
-        }
-        for pixel_format in calibration.FORMATS
-    }
+    return calibration.stored()
 
 
 def base_address() -> str:
     """Where augviz' own routes begin, as the browser sees it."""
     prefix = str(st.get_option("server.baseUrlPath") or "").strip("/")
     return f"/{prefix}/augviz/" if prefix else "/augviz/"
+
+
+def page_address(url_path: str) -> str:
+    """Where a page of augviz is, as the browser sees it."""
+    return base_address().removesuffix("augviz/") + url_path
 
 
 def picture_address(source: SourceRef, pipeline: Pipeline, seed: int, side: int) -> str:

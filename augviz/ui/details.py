@@ -136,7 +136,7 @@ def _values(shown: Shown) -> None:
         return
     try:
         with st.spinner("Making each step's result"):
-            report = desk.report_of(shown.key, shown.recipe)
+            report = desk.report_of(shown.recipe)
     except AugvizError as error:
         st.error(str(error), icon=":material/error:")
         return

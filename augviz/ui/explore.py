@@ -7,6 +7,8 @@ only (`refresh`): each element that runs again costs the browser about two milli
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from augviz import edits
@@ -15,6 +17,8 @@ from augviz.ui import address, details, editor, held, image_card, page, refresh,
 from augviz.ui.state import Scene
 
 EDITOR_PX = 344
+MEASURE = str(Path(__file__).resolve().parents[2] / "pages" / "measure.py")
+LEAVING = "explore.leaving"
 
 # A style sheet of the page: Streamlit's wide layout leaves 80 px on each side, and containers have fixed
 # heights only: the workbench fills the window, and its cards and figures scroll inside it, so that the picture never leaves it.
@@ -71,6 +75,9 @@ def show() -> None:
 @st.fragment(key=refresh.PAGE)
 @page.boundary()
 def _page() -> None:
+    if st.session_state.pop(LEAVING, False):
+        address.leave()  # who comes back before that page has run has changed nothing
+        st.switch_page(MEASURE)
     now, trouble = scene.current()
     shown = scene.shown(now) if now.facts is not None else None
     scene.announce()
@@ -99,7 +106,7 @@ def _page() -> None:
 def _picture() -> None:
     now, _ = scene.current()
     if now.facts is not None:
-        viewer.show(now, scene.shown(now), on_pick=_picked, on_open=_opened, on_mode=_curtain)
+        viewer.show(now, scene.shown(now), on_pick=_picked, on_open=_opened, on_mode=_curtain, on_measure=_measure)
 
 
 @st.fragment(key=refresh.DETAILS)
@@ -195,6 +202,13 @@ def _curtain() -> None:
     mode = st.session_state[viewer.KEY].get("mode")
     if mode in state.MODES:
         _look(mode)
+        refresh.whole_page()
+
+
+def _measure() -> None:
+    """Go to the page that measures, with what is looked at here; the run after this callback does."""
+    if st.session_state[viewer.KEY].get("measure"):
+        st.session_state[LEAVING] = True
         refresh.whole_page()
 
 

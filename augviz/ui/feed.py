@@ -1,7 +1,8 @@
 """Tells a visitor's picture what to show next, over a WebSocket of its own, and hears what the browser has shown.
 
 Streamlit brings the same data with the page a little later (the browser renders the run first, 0.1 s and more), so a feed
-that cannot be opened costs time and nothing else. No Streamlit here.
+that cannot be opened costs time and nothing else. Who only knows the name of another visitor's session hears nothing. No
+Streamlit here.
 """
 
 from __future__ import annotations
@@ -10,57 +11,71 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from augviz import visitors
+
 MAX_LISTENERS = 8
 """Pictures of one visitor; a page has one, a reconnecting browser two for a moment."""
 
 _Listener = tuple[asyncio.AbstractEventLoop, "asyncio.Queue[str]"]
-_listeners: dict[str, list[_Listener]] = {}
-_seen: dict[str, int] = {}
+_Name = tuple[str, str]  # visitor and session
+_listeners: dict[_Name, list[_Listener]] = {}
+_seen: dict[_Name, int] = {}
 _lock = threading.Lock()  # pages are threads, sockets live in the server's loop
 
 
-def routes(base_path: str = "") -> list[WebSocketRoute]:
+IsAllowed = Callable[[str | None, str | None], bool]
+"""Whether a page may open a feed: takes the request's Origin and Host. Browsers let any site's page open a WebSocket."""
+
+
+def routes(base_path: str = "", is_allowed: IsAllowed = lambda origin, host: True) -> list[WebSocketRoute]:
     """The route, below Streamlit's `server.baseUrlPath` where that is set. The session's name is unguessable."""
     base = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
-    return [WebSocketRoute(f"{base}/augviz/feed/{{session}}", _listen)]
+
+    async def listen(socket: WebSocket) -> None:
+        if is_allowed(socket.headers.get("origin"), socket.headers.get("host")):
+            await _listen(socket)
+        else:
+            await socket.close(1008)
+
+    return [WebSocketRoute(f"{base}/augviz/feed/{{session}}", listen)]
 
 
-def publish(session: str, data: Mapping[str, Any]) -> bool:
-    """Send `data` to the pictures of a session; whether anybody listens."""
+def publish(session: str, data: Mapping[str, Any], visitor: str = "") -> bool:
+    """Send `data` to the pictures of a visitor's session; whether anybody listens."""
     text = json.dumps(data)
     with _lock:
-        listeners = list(_listeners.get(session, ()))
+        listeners = list(_listeners.get((visitor, session), ()))
     for loop, queue in listeners:
         with contextlib.suppress(RuntimeError):  # the server has been stopped
             loop.call_soon_threadsafe(queue.put_nowait, text)
     return bool(listeners)
 
 
-def seen(session: str) -> int | None:
+def seen(session: str, visitor: str = "") -> int | None:
     """The last version of the state that the browser has shown with the page; None where it has not told."""
-    return _seen.get(session)
+    return _seen.get((visitor, session))
 
 
-def _hear(session: str, text: str | None) -> None:
+def _hear(name: _Name, text: str | None) -> None:
     """Take a message of the browser: `{"seen": version}`. Anything else is not ours."""
     with contextlib.suppress(ValueError, TypeError, KeyError, OverflowError):
         version = int(json.loads(text or "")["seen"])
         with _lock:
-            if session in _listeners:
-                _seen[session] = max(version, _seen.get(session, version))
+            if name in _listeners:
+                _seen[name] = max(version, _seen.get(name, version))
 
 
 async def _listen(socket: WebSocket) -> None:
-    session = socket.path_params["session"]
+    name = (visitors.asking(socket), socket.path_params["session"])
     listener: _Listener = (asyncio.get_running_loop(), asyncio.Queue())
     with _lock:
-        mine = _listeners.setdefault(session, [])
+        mine = _listeners.setdefault(name, [])
         mine.append(listener)
         del mine[:-MAX_LISTENERS]
     sending = None
@@ -68,17 +83,17 @@ async def _listen(socket: WebSocket) -> None:
         await socket.accept()
         sending = asyncio.ensure_future(_send(socket, listener[1]))
         while (message := await socket.receive())["type"] != "websocket.disconnect":
-            _hear(session, message.get("text"))
+            _hear(name, message.get("text"))
     finally:
         if sending is not None:
             sending.cancel()
         with _lock:
-            left = [other for other in _listeners.get(session, ()) if other is not listener]
+            left = [other for other in _listeners.get(name, ()) if other is not listener]
             if left:
-                _listeners[session] = left
+                _listeners[name] = left
             else:
-                _listeners.pop(session, None)
-                _seen.pop(session, None)
+                _listeners.pop(name, None)
+                _seen.pop(name, None)
 
 
 async def _send(socket: WebSocket, queue: asyncio.Queue[str]) -> None:

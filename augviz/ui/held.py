@@ -16,7 +16,7 @@ from typing import Any
 import streamlit as st
 
 from augviz import edits
-from augviz.ui import desk, feed, state
+from augviz.ui import desk, feed, gate, state
 
 KEY = "explore.held"
 
@@ -66,5 +66,5 @@ def _all() -> dict[str, _Held]:
 
 def _unseen(held: _Held) -> tuple[tuple[Any, int], ...]:
     """What was replaced by a version that the browser has not shown yet; nothing where there is no feed to tell."""
-    seen = feed.seen(desk.session_id())
+    seen = feed.seen(desk.session_id(), gate.visitor())
     return () if seen is None else tuple((value, version) for value, version in held.replaced if version > seen)

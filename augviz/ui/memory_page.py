@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -28,6 +29,7 @@ from augviz.ui.memory_inputs import IMAGE, TYPED, Inputs
 from augviz.ui.page import escaped
 
 INPUTS_PX = 296
+MEASURE = Path(__file__).resolve().parents[2] / "pages" / "measure.py"
 
 MEASURED = "memory.measured"
 """Where a profile puts what it has measured, in the session: the key of its recipe and a `memory.Measured`."""
@@ -216,7 +218,11 @@ def _numbers(case: Case, loaded: Loaded) -> None:
     )
     key, measured = st.session_state.get(MEASURED, ("", None))
     if not measured or key != loaded.key:
-        st.caption("All of it is computed. Where a profile of this pipeline was measured, it stands here beside it.")
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(
+                "All of it is computed. What Measure finds for this pipeline stands here beside it.", width="content"
+            )
+            st.page_link(MEASURE, label="Measure it", icon=":material/timer:")
         return
     st.table(
         memory_tables.measured_rows(memory.compare(case.plan, measured), case.unit),

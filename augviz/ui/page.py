@@ -7,12 +7,13 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from augviz import incidents
 from augviz.errors import AugvizError
 
 
 @contextmanager
 def boundary() -> Iterator[None]:
-    """Show an `AugvizError` as its sentence. Anything else is a bug, and is shown as one by Streamlit.
+    """Show an `AugvizError` as its sentence. Anything else is a bug, of which the server tells by `failed`.
 
     Every fragment has its own, as a decorator below `st.fragment`: Streamlit runs a fragment again without the page.
     """
@@ -20,6 +21,12 @@ def boundary() -> Iterator[None]:
         yield
     except AugvizError as error:
         st.error(str(error), icon=":material/error:")
+
+
+def failed(error: Exception) -> bool:
+    """Show a bug as one sentence with the id under which the log tells of it; returns whether that has been done."""
+    st.error(incidents.record(error, "a page"), icon=":material/error:")
+    return True
 
 
 def escaped(text: str) -> str:

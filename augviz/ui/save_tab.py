@@ -6,14 +6,15 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from augviz import full_size
+from augviz import estimates, full_size
 from augviz.errors import AugvizError, Cancelled
+from augviz.estimates import Estimate
 from augviz.full_size import Form, Making
 from augviz.model import MAX_DRAWS
-from augviz.ui import desk, page, upload_tab, viewer
+from augviz.ui import desk, figures, page, upload_tab, viewer
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene, Shown
-from augviz.units import bytes_text, seconds_text
+from augviz.units import bytes_text
 from augviz.uploads import Upload, get_uploads
 
 FORM = "explore.save.form"
@@ -71,11 +72,12 @@ def _offer(scene: Scene, shown: Shown, *, busy: bool) -> None:
             on_click=_make,
             args=(scene.name, shown, form),
         )
-    seconds, unknown = viewer.full_size_seconds(draw, desk.measured_costs())
-    time = f"\\~{seconds_text(seconds)}{' and more' if unknown else ''} (est.)"
+    windows = viewer.windows_of(shown)
+    estimate = windows if isinstance(windows, Estimate) else viewer.estimate_of(scene, draw)
+    time = escaped(figures.time_text(estimate))
     needed, free = full_size.file_bytes(draw.result, form), get_uploads().free_bytes()
     st.caption(
-        f"{form.about} {viewer.result_text(draw)}, {bytes_text(viewer.held_bytes(draw.result))}, {time}; "
+        f"{form.about} {viewer.result_text(draw)}, {bytes_text(estimates.image_bytes(draw.result))}, {time}; "
         f"up to {bytes_text(needed)} on the disk, where {bytes_text(free)} are free."
     )
 

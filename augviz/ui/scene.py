@@ -8,7 +8,7 @@ import streamlit as st
 
 from augviz import edits
 from augviz.errors import AugvizError, StepError
-from augviz.ui import desk, feed, state, upload_tab, viewer
+from augviz.ui import desk, feed, gate, state, upload_tab, viewer
 from augviz.ui.state import Scene, Shown
 
 HEAD_START_SECONDS = 0.1
@@ -53,5 +53,5 @@ def announce() -> None:
     if st.session_state.get(ANNOUNCED) == data["version"]:
         return
     st.session_state[ANNOUNCED] = data["version"]
-    if feed.publish(desk.session_id(), data):
+    if feed.publish(desk.session_id(), data, gate.visitor()):
         time.sleep(HEAD_START_SECONDS)

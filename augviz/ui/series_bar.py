@@ -36,6 +36,8 @@ def start(asker: str, figures: Sequence[Figure], reads: str = "") -> None:
     made = Series(figures, lambda series: uploads.end_work(token, series.cancel))
     st.session_state[SERIES] = (asker, made)
     uploads.begin_work(token, made.cancel, reads)
+    if not made.is_running:  # it has ended before its work was begun
+        uploads.end_work(token, made.cancel)
 
 
 def of(asker: str) -> Series | None:
@@ -65,11 +67,12 @@ def show() -> None:
     progress = series.progress
     which = f"{progress.number} of {progress.count}: " if progress.count > 1 else ""
     stage = f", {progress.stage}" if progress.stage else ""
+    elapsed = f"{progress.elapsed:.0f} s" if progress.elapsed < 120 else seconds_text(progress.elapsed)
     left = "" if progress.remaining is None else f", about {seconds_text(progress.remaining)} to go"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="measure.progress"):
         st.progress(
             progress.fraction,
-            text=f"{which}{escaped(progress.title)}{escaped(stage)} · {seconds_text(progress.elapsed)}{left}",
+            text=f"{which}{escaped(progress.title)}{escaped(stage)} · {elapsed}{left}",
         )
         st.button("Cancel", key="measure.cancel", icon=":material/close:", on_click=_cancel, args=(series,))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from augviz.sources import SourceRef
-from augviz.ui import desk
+from augviz.ui import desk, gate
 from augviz.ui.page import escaped
 from augviz.units import bytes_text, seconds_text
 from augviz.uploads import MAX_FILES, Upload, get_uploads
@@ -29,7 +29,7 @@ def token() -> str:
     """This visitor's session among the uploads, made at the first use."""
     known = st.session_state.get(TOKEN)
     if known is None or not get_uploads().is_known(known):
-        known = st.session_state[TOKEN] = get_uploads().open_session()
+        known = st.session_state[TOKEN] = get_uploads().open_session(gate.visitor())
         renew()
     return str(known)
 

@@ -1,9 +1,10 @@
 // The picture of Explore. It asks for pictures itself, so that a change costs one small message and one request:
-// a quick one at once, a finer one when nothing has changed for a moment. What is on the screen (picture, strip) is
+// a quick one at once, a finer one when nothing has changed for a moment, a precise one on request. What is on the screen (picture, strip) is
 // replaced as a whole, and only when the new picture is decoded; every part carries the key of the recipe it shows.
 
 const SETTLE_MS = 30;
 const BUSY_AFTER_MS = 250;
+const REST_MS = 1000;
 const QUICK_SIDE = 512;
 const FINE_SIDE = 1024;
 const viewers = new WeakMap();
@@ -102,6 +103,8 @@ class Viewer {
     this.stage = root.querySelector('.stage');
     this.strip = root.querySelector('.strip');
     this.busy = root.querySelector('.busy');
+    this.preciser = root.querySelector('.precise');
+    this.preciser.onclick = () => this.precise();
     this.layout = '';
     this.shots = [];
     this.turn = 0;
@@ -111,7 +114,9 @@ class Viewer {
     this.resizer.observe(this.stage);
     // The key by its place: with Alt some layouts write another letter. Streamlit 1.67 has shortcuts for buttons only.
     this.onkey = event => {
-      if (!event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.code !== 'KeyC' || event.repeat || !this.data) return;
+      if (!event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.repeat || !this.data) return;
+      if (event.code === 'KeyP') { event.preventDefault(); this.precise(); }
+      if (event.code !== 'KeyC') return;
       event.preventDefault();
       this.tell('mode', this.data.mode === 'Curtain' ? 'Compare' : 'Curtain');
     };
@@ -140,9 +145,13 @@ class Viewer {
   // The same data comes twice: by the feed, and with the page. The later version counts, whichever way it came.
   take(data) {
     if (this.data && this.data.session === data.session && data.version < this.data.version) return;
-    this.data = data;
-    const wanted = JSON.stringify(this.data);
-    if (wanted === this.wanted) return;  // the theme changed, or it is known already
+    const known = this.data && this.data.key === data.key && this.data.costs;
+    this.data = known && data.costs && this.isBetter(known, data.costs) ? { ...data, costs: known } : data;
+    const wanted = JSON.stringify({ ...data, costs: null });
+    if (wanted === this.wanted) {  // the theme changed, or it is known already
+      if (this.strip.dataset.key === data.key && JSON.stringify(known) !== JSON.stringify(this.data.costs)) this.figures();
+      return;
+    }
     this.wanted = wanted;
     this.refresh();
   }
@@ -163,6 +172,7 @@ class Viewer {
     if (this.feed) this.feed.close();
     clearTimeout(this.settle); clearTimeout(this.slow); clearTimeout(this.telling);
     if (this.reporting) this.reporting.abort();
+    this.leaveEstimate();
     this.resizer.disconnect();
     this.shots.forEach(shot => shot.close());
   }
@@ -192,9 +202,12 @@ class Viewer {
     const turn = ++this.turn, data = this.data;
     clearTimeout(this.settle); clearTimeout(this.slow);
     if (this.reporting) this.reporting.abort();
+    this.leaveEstimate();
     this.section.dataset.key = data.key;
     if (this.section.dataset.shownKey !== data.key) this.section.dataset.quality = 'loading';
     this.section.setAttribute('aria-busy', 'true');
+    this.trouble = '';
+    this.offer();
     this.slow = setTimeout(() => this.busy.classList.add('on'), BUSY_AFTER_MS);
     try {
       this.compose(data);
@@ -204,6 +217,7 @@ class Viewer {
       if (turn !== this.turn) return;
       await this.round(turn, data, 'fine');
       if (turn === this.turn && !this.failed) await this.report(turn, data);
+      if (turn === this.turn && !this.failed) this.estimate(turn, data);
     } catch (error) {
       if (turn === this.turn && error.name !== 'AbortError') {
         this.strip.replaceChildren(this.fact('', 'The server cannot be reached; the picture is the last one it gave.', 'note warn'));
@@ -212,6 +226,51 @@ class Viewer {
       if (turn === this.turn) {
         clearTimeout(this.slow); this.busy.classList.remove('on');
         this.section.setAttribute('aria-busy', 'false');
+        this.offer();
+      }
+    }
+  }
+
+  // ---- on request: the pictures once more, as precisely as the server can afford
+
+  // Offered where a fine picture stands that is not exact already.
+  offer(asked = false) {
+    const main = this.shots.find(shot => shot.main), meta = main && main.meta;
+    const pair = this.data.mode === 'Compare' || this.data.mode === 'Curtain';
+    this.canBePrecise = pair && !asked && this.section.dataset.quality === 'fine' && !!meta && meta.scale > 1
+      && this.section.getAttribute('aria-busy') === 'false';
+    this.preciser.hidden = !(this.canBePrecise || asked);
+    this.preciser.disabled = asked;
+    this.preciser.textContent = asked ? 'Making it precise …' : 'Precise';
+  }
+
+  // A change gives it up. If it fails, the fine pictures stay, and a sentence says why.
+  async precise() {
+    if (!this.canBePrecise) return;
+    const turn = this.turn, data = this.data;
+    this.trouble = '';
+    this.section.setAttribute('aria-busy', 'true');
+    this.busy.classList.add('on');
+    this.offer(true);
+    try {
+      const loads = this.shots.map(shot => shot.load(...shot.wants('precise')));
+      const results = await Promise.allSettled(loads);
+      if (turn !== this.turn) return;
+      const failed = results.find(r => r.status === 'rejected');
+      if (failed) throw failed.reason;
+      results.forEach(r => { if (r.value.commit) r.value.commit(); });
+      this.section.dataset.quality = 'precise';
+      this.arrange();
+    } catch (error) {
+      if (turn === this.turn && error.name !== 'AbortError') {
+        this.trouble = `No precise picture: ${error instanceof Refused ? error.message : 'the server cannot be reached.'}`;
+      }
+    } finally {
+      if (turn === this.turn) {
+        this.busy.classList.remove('on');
+        this.section.setAttribute('aria-busy', 'false');
+        this.offer();
+        this.figures();
       }
     }
   }
@@ -339,7 +398,7 @@ class Viewer {
 
   aimPair(data) {
     const [before, after] = this.shots;
-    const side = quality => quality === 'fine' ? FINE_SIDE : QUICK_SIDE;
+    const side = quality => quality === 'quick' ? QUICK_SIDE : FINE_SIDE;
     before.wants = quality => [data.before_key, quality, side(quality), null, data.before_alt];
     after.wants = quality => [data.key, quality, side(quality), null, data.alt];
     if (data.mode === 'Curtain') this.draw(this.curtain);
@@ -406,7 +465,8 @@ class Viewer {
         const shot = this.shots[i];
         if (!shot.meta) { this.captions[i].textContent = name; return; }
         const own = shot.enlarged > 1 ? ` · enlarged ${number(shot.enlarged)} times more than the other` : '';
-        this.captions[i].textContent = `${name} · ${size(shot.meta)}${own}`;
+        const precise = shot.meta.quality === 'precise' ? ' · precise' : '';
+        this.captions[i].textContent = `${name} · ${size(shot.meta)}${own}${precise}`;
       });
     } else if (this.tiles) {
       const report = this.reports.get(data.key);
@@ -479,9 +539,12 @@ class Viewer {
       facts.push(this.fact('', `${meta.truth || 'unknown'}${scale}`, `badge ${kind}`, (meta.truth_reasons || []).join('\n') || 'The same pixels as the full-size result would show at this size.'));
       facts.push(this.fact('preview', `${milliseconds(meta.wall_ms)}, ${meta.quality || ''}`, '', 'Time to make this picture on the server, measured'));
     }
-    if (costs.time) facts.push(this.fact('full-size steps', costs.time, '', costs.time_help));
+    const help = text => costs.trouble ? `${text}\n${costs.trouble}` : text;
+    if (costs.time) facts.push(this.fact('full size', costs.time, '', help(costs.time_help)));
     if (costs.result) facts.push(this.fact('result', costs.result, '', 'Size of the full-size result, and the bytes to hold it'));
-    if (costs.memory) facts.push(this.fact('memory', costs.memory, '', costs.memory_help));
+    if (costs.memory) facts.push(this.fact('memory', costs.memory, '', help(costs.memory_help)));
+    if (costs.time) facts.push(this.measureLink(data));
+    this.strip.dataset.from = costs.from || '';
     if (!refused && meta && meta.unreal) facts.push(this.fact('', '⚠ Some values are no finite numbers (NaN or infinity)', 'note warn'));
     if (!refused && meta && meta.low !== undefined) {
       const outside = meta.low < 0 || meta.high > ((meta.full || {}).format === 'ushort' ? 65535 : 255);
@@ -493,8 +556,61 @@ class Viewer {
         facts.push(this.fact('', meta.truth_reasons.join(' '), 'note'));
       }
     }
+    if (this.trouble) facts.push(this.fact('', `⚠ ${this.trouble}`, 'note warn'));
     this.strip.dataset.key = data.key;
+    const atLink = this.strip.getRootNode().activeElement === this.strip.querySelector('a') && this.strip.querySelector('a');
     this.strip.replaceChildren(...facts);
+    if (atLink && this.strip.querySelector('a')) this.strip.querySelector('a').focus({ preventScroll: true });
+  }
+
+  // The strip anew with other figures; the pictures are what they were.
+  figures() {
+    const main = this.shots.find(shot => shot.main);
+    this.readouts(this.data, main ? main.meta : null, this.failed);
+  }
+
+  isBetter(one, other) { return one.from === 'windows' && other.from === 'costs'; }
+
+  // An address of its own, so that it can be opened beside this page; here the session goes along.
+  measureLink(data) {
+    const link = el('a', 'fact', 'Measure');
+    link.title = 'Measure this pipeline on this image at full size';
+    link.href = data.measure;
+    link.onpointerdown = link.onfocus = () => { link.href = data.measure + window.location.search; };
+    link.onclick = event => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+      this.tell('measure', true);
+    };
+    return link;
+  }
+
+  // When nothing has changed for a while, a few windows of the full size tell more than costs; any change gives them up.
+  estimate(turn, data) {
+    const costs = this.data.costs || {};
+    if (!costs.time || costs.from === 'windows' || costs.trouble) return;
+    const request = this.estimating = new AbortController();
+    this.resting = setTimeout(async () => {
+      const url = new URL(`${data.base}estimate/${data.key}.json`, document.baseURI);
+      url.searchParams.set('session', data.session);
+      let found;
+      try {
+        const answer = await fetch(url, { signal: request.signal });
+        if (answer.status === 409) return;  // another window of this visitor has taken the place
+        found = await answer.json();
+        if (!answer.ok) found = { trouble: `No windows could be made for a better one: ${found.error}` };
+      } catch (error) {
+        found = { trouble: 'No windows could be made for a better one: the server cannot be reached.' };
+      }
+      if (turn !== this.turn || request.signal.aborted) return;
+      this.data = { ...this.data, costs: { ...this.data.costs, ...found } };
+      this.figures();
+    }, REST_MS);
+  }
+
+  leaveEstimate() {
+    clearTimeout(this.resting);
+    if (this.estimating) { this.estimating.abort(); this.estimating = null; }
   }
 
   async report(turn, data) {

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from augviz import catalog, edits
+from augviz import catalog, edits, estimates
 from augviz.advice import Case
 from augviz.errors import StepError
-from augviz.model import BYTES_PER_VALUE, DTYPES, Draw, DrawnLeaf, Header, Pipeline, Step
-from augviz.ui import desk, image_dialog, refresh, widgets
+from augviz.estimates import Estimate
+from augviz.estimating import Outcome, get_estimating
+from augviz.model import DTYPES, Draw, DrawnLeaf, Header, Pipeline, Step
+from augviz.ui import desk, figures, image_dialog, refresh, widgets
 from augviz.ui.state import Scene, Shown
-from augviz.units import bytes_text, seconds_text, size_text
+from augviz.units import bytes_text, size_text
 
 KEY = "explore.viewer"
 SIDES = {"quick": 512, "fine": 1024}
-
-STREAM_BASE_BYTES = 20_000_000
-STREAM_ROWS = 1024
-"""Streaming holds two rows of 512 px tiles behind each step that needs its neighbours, and libvips' own buffers."""
 
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(
@@ -33,7 +31,13 @@ _component = st.components.v2.component(
 
 
 def show(
-    scene: Scene, shown: Shown, *, on_pick: Callable[[], None], on_open: Callable[[], None], on_mode: Callable[[], None]
+    scene: Scene,
+    shown: Shown,
+    *,
+    on_pick: Callable[[], None],
+    on_open: Callable[[], None],
+    on_mode: Callable[[], None],
+    on_measure: Callable[[], None],
 ) -> None:
     """Mount the picture of the selected draw.
 
@@ -41,6 +45,7 @@ def show(
         on_pick: a picture of the grid of draws was clicked.
         on_open: a step's picture was clicked.
         on_mode: the shortcut of the curtain was pressed.
+        on_measure: the way to the page that measures was taken.
     """
     _component(
         key=KEY,
@@ -49,6 +54,7 @@ def show(
         on_opened_change=on_open,
         on_mode_change=on_mode,
         on_left_change=_left,
+        on_measure_change=on_measure,
     )
 
 
@@ -81,7 +87,8 @@ def data_of(scene: Scene, shown: Shown) -> dict[str, Any]:
         "draws": [{"seed": seed, "key": desk.key_of(state.source, pipeline, seed)} for seed in seeds],
         "picked": state.picked if state.mode == "Draws" else 0,
         "steps": steps_of(name, shown),
-        "costs": costs_of(whole) if whole else {},
+        "costs": costs_of(scene, shown, whole) if whole else {},
+        "measure": desk.page_address("measure"),
     }
     if shown.good_key and draw is not None:
         done = [leaf.position for leaf in draw.leaves]
@@ -156,27 +163,29 @@ def shape_text(header: Header) -> str:
     return f"{size_text(header.width, header.height)} × {header.bands} {DTYPES.get(header.format, header.format)}"
 
 
-def costs_of(draw: Draw) -> dict[str, str]:
-    """The strip's figures that follow from the draw: full-size time and memory (estimates), size of the result."""
-    measured = desk.measured_costs()
-    seconds, unknown = full_size_seconds(draw, measured)
-    hold = held_bytes(draw.result)
-    whose = "as measured on this machine" if measured else "by the catalogue's figures"
-    help_text = (
-        f"Estimate: CPU time of each applied step {whose}, one core; without reading the file and writing the result."
-    )
-    if unknown:
-        help_text += f" Without {', '.join(unknown)}, whose cost is unknown."
+def costs_of(scene: Scene, shown: Shown, draw: Draw) -> dict[str, str]:
+    """The strip's figures that follow from the draw: full-size time and memory (estimates), size of the result.
+
+    From a few windows where those have been made, else from costs.
+    """
+    hold = estimates.image_bytes(draw.result)
     return {
-        "time": f"~{seconds_text(seconds)} (est.)",
-        "time_help": help_text,
-        "result": f"{result_text(draw)} · {bytes_text(hold)}",
-        "memory": f"hold {bytes_text(hold)} · stream ~{bytes_text(streamed_bytes(draw))} (est.)",
-        "memory_help": (
-            "Hold: width × height × bands × bytes of a value, what numpy() of the result takes. "
-            "Stream: estimate of what writing it to a tiled file takes at once; it grows with the width only."
+        **figures.figures(
+            estimate_of(scene, draw), shown.recipe, estimates.unknown(draw, desk.measured_costs()), windows_of(shown)
         ),
+        "result": f"{result_text(draw)} · {bytes_text(hold)}",
     }
+
+
+def estimate_of(scene: Scene, draw: Draw) -> Estimate:
+    """What the draw takes at full size, by costs alone."""
+    assert scene.facts is not None
+    return desk.estimate_of(scene.state.source, draw, scene.facts, scene.state.pipeline.input)
+
+
+def windows_of(shown: Shown) -> Outcome | None:
+    """What came of a few windows of what is shown; None where they have not been made."""
+    return get_estimating().known(shown.key)
 
 
 def result_text(draw: Draw) -> str:
@@ -184,36 +193,3 @@ def result_text(draw: Draw) -> str:
     h = draw.result
     dtype = DTYPES.get(h.format, h.format)
     return f"tensor ({h.bands}, {h.height}, {h.width}) {dtype}" if draw.tensor else shape_text(h)
-
-
-def full_size_seconds(draw: Draw, measured: Mapping[str, Mapping[str, float]]) -> tuple[float, list[str]]:
-    """Estimated seconds to make the full-size result, and the transforms whose cost is unknown.
-
-    Args:
-        measured: CPU milliseconds per megapixel by format and transform; the catalogue's stand in for what is missing.
-    """
-    total, unknown = 0.0, []
-    for leaf in draw.leaves:
-        if leaf.applied:
-            known = measured.get("float" if leaf.before.format in ("float", "double") else "uchar", {})
-            cost = known.get(leaf.transform, catalog.transform(leaf.transform).cost_ms_per_megapixel)
-            if cost is None:
-                unknown.append(leaf.transform)
-            else:
-                total += cost * leaf.before.width * leaf.before.height / 1e9
-    return total, unknown
-
-
-def held_bytes(header: Header) -> int:
-    """Bytes of an image in memory."""
-    return header.width * header.height * header.bands * BYTES_PER_VALUE[header.format]
-
-
-def streamed_bytes(draw: Draw) -> int:
-    """Estimated bytes at once while the result is written to a file; never more than holding every stage."""
-    stages = [draw.source, *(leaf.after for leaf in draw.leaves if leaf.applied)]
-    widest = max(stages, key=lambda h: h.width * h.bands * BYTES_PER_VALUE[h.format])
-    strip = min(STREAM_ROWS, widest.height) * widest.width * widest.bands * BYTES_PER_VALUE[widest.format]
-    if draw.tensor:  # ToTensor holds the whole result
-        return STREAM_BASE_BYTES + strip + held_bytes(draw.result)
-    return STREAM_BASE_BYTES + strip

@@ -1,0 +1,210 @@
+"""Measure, workers: images per second of a DataLoader against its workers, where that stops to grow, and the settings to take."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from augviz import copies, loader_figures, scaling, sources
+from augviz.errors import AugvizError
+from augviz.memory import Plan
+from augviz.model import Draw, ImageFacts
+from augviz.profiles import Failed
+from augviz.scaling import Loading, Throughput
+from augviz.series import Series
+from augviz.settings import get_settings
+from augviz.ui import loader_answer, page, series_bar
+from augviz.ui.loader_answer import Result, Subject
+from augviz.ui.page import escaped
+from augviz.ui.state import Scene, Shown
+from augviz.units import seconds_text
+from augviz.uploads import get_uploads
+
+ASKER = "workers"
+ASKED = "measure.workers.asked"
+RESULT = "measure.workers.result"
+TROUBLE = "measure.workers.trouble"
+
+REPEATS, FOLDER = "Repeats of the image", "Images of a folder"
+
+WHY_ONE = (
+    "libvips' threads in each worker, VIPS_CONCURRENCY. One is the place to begin: workers share the cores already, and each "
+    "thread more takes memory. More can help where there are fewer workers than cores, since batches must fit in memory."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is being measured, and what is computed of its memory, by (workers, threads)."""
+
+    series: Series
+    subject: Subject
+    plans: Mapping[tuple[int, int], Plan]
+
+
+def show(scene: Scene, shown: Shown) -> None:
+    """What is asked, the button, the bar while it runs, and the last answer."""
+    with page.boundary():
+        take_over()
+        st.caption(
+            "A DataLoader loads as fast as it can, in a fresh process for each number of workers: open the file, the pipeline "
+            "as it is exported with another draw for each image, ToTensor, a batch, and the way to the training's process. "
+            "Workers are started by “spawn”, since libvips works in threads, which a forked process would not have."
+        )
+        _ask(scene, shown)
+        if (trouble := st.session_state.get(TROUBLE)) is not None:
+            st.error(escaped(trouble), icon=":material/error:")
+    if series_bar.running() is not None:
+        series_bar.show()
+    with page.boundary():
+        if (result := st.session_state.get(RESULT)) is not None:
+            loader_answer.show(result, shown)
+
+
+def take_over() -> None:
+    """Keep what our series has brought once it has ended, beside earlier results of other threads for the same."""
+    asked: Asked | None = st.session_state.get(ASKED)
+    if asked is None or asked.series.is_running:
+        return
+    del st.session_state[ASKED]
+    if series_bar.of(ASKER) is asked.series:
+        series_bar.forget()
+    outcomes = asked.series.outcomes
+    points = {(p.workers, p.threads): p for p in outcomes.values() if isinstance(p, Throughput)}
+    plans = dict(asked.plans)
+    earlier: Result | None = st.session_state.get(RESULT)
+    if earlier is not None and earlier.subject == asked.subject:
+        points = {(p.workers, p.threads): p for p in earlier.points} | points
+        plans = {**earlier.plans, **plans}
+    reasons = tuple(
+        (figure.title, get_uploads().shown(found.reason))
+        for figure in asked.series.figures
+        if isinstance(found := outcomes.get(figure.name), Failed) and not found.cancelled
+    )
+    is_cancelled = asked.series.is_cancelled
+    st.session_state[RESULT] = Result(asked.subject, tuple(points.values()), plans, reasons, is_cancelled)
+
+
+# The question
+
+
+def _ask(scene: Scene, shown: Shown) -> None:
+    if shown.draw is None or shown.failed is not None or scene.facts is None:
+        st.info(escaped(str(shown.failed or "There is no draw that could be measured.")), icon=":material/info:")
+        return
+    # The numbers stay enabled while something runs: Streamlit 1.67 drops what was entered with the click that disables them.
+    is_running = series_bar.running() is not None
+    cores = os.cpu_count() or 1
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="measure.workers.ask"):
+        most = _number("Up to workers", "most", 1, scaling.MAX_WORKERS, min(cores, scaling.MAX_WORKERS))
+        batch = _number("Batch size", "batch", 1, scaling.MAX_BATCH, 4)
+        threads = _number("Threads each", "threads", 1, scaling.MAX_THREADS, 1, WHY_ONE)
+        seconds = _number(
+            "Seconds each",
+            "seconds",
+            1,
+            120,
+            int(scaling.SECONDS),
+            "Of loading, for each number of workers.",
+        )
+        none = st.toggle(
+            "Also without workers",
+            key="measure.workers.none",
+            persist_state="session",
+            help="num_workers=0: the training's own process loads, and waits for every image.",
+        )
+    folder = _folder(scene)
+    numbers = (*((0,) if none else ()), *loader_figures.steps_to(most))
+    loadings = tuple(Loading(number, batch, threads, float(seconds)) for number in numbers)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        # Not by a callback, whose arguments would be those of the run before a number was entered and the button clicked.
+        if st.button(
+            "Measure",
+            key="measure.workers.start",
+            type="primary",
+            icon=":material/timer:",
+            disabled=is_running or folder is None,
+        ):
+            _start(scene, shown, loadings, folder or "")
+            st.rerun()
+        if not is_running:
+            about = sum(loader_figures.STARTING_SECONDS + one.seconds for one in loadings)
+            st.caption(f"About {seconds_text(about)}", width="content")
+
+
+def _number(label: str, name: str, low: int, high: int, value: int, help_text: str = "") -> int:
+    found = st.number_input(
+        label,
+        low,
+        high,
+        value,
+        key=f"measure.workers.{name}",
+        persist_state="session",
+        help=help_text or None,
+        width=140,
+    )
+    return int(found)
+
+
+def _folder(scene: Scene) -> str | None:
+    """The folder whose images are loaded, "" for repeats of the image, None as long as none is entered."""
+    choice = st.segmented_control(
+        "What is loaded",
+        (REPEATS, FOLDER),
+        default=REPEATS,
+        key="measure.workers.source",
+        required=True,
+        label_visibility="collapsed",
+    )
+    if choice == REPEATS:
+        st.caption(
+            "The file lies in the system's cache, so that reading it is quick; libvips' own cache is off, since every image "
+            "of a training is another one."
+        )
+        return ""
+    source = scene.state.source
+    here = str(sources.resolve(source).parent) if source.kind == "path" else ""
+    text = st.text_input(
+        "Folder",
+        here,
+        key="measure.workers.folder",
+        help="Its images and those of the folders in it, in turn. Allowed are folders below: "
+        + ", ".join(str(folder) for folder in get_settings().folders),
+    )
+    return text.strip() or None
+
+
+def plans_of(
+    facts: ImageFacts, draw: Draw, loadings: tuple[Loading, ...], is_copied: bool
+) -> dict[tuple[int, int], Plan]:
+    """What is computed for each, by (workers, threads). A working copy is not what is loaded: the original is."""
+    original = replace(facts, region_readable=False) if is_copied else facts
+    return {(one.workers, one.threads): scaling.plan_of(original, draw, one) for one in loadings}
+
+
+def _start(scene: Scene, shown: Shown, loadings: tuple[Loading, ...], folder: str) -> None:
+    """Start the series, or remember why not for the run that follows."""
+    st.session_state.pop(TROUBLE, None)
+    state = scene.state
+    assert shown.draw is not None
+    assert scene.facts is not None
+    try:
+        paths = loader_figures.files_of(state.source, folder)
+        original = sources.resolve(state.source)
+        is_copied = copies.path_for(original, state.pipeline.input) != original
+        plans = plans_of(scene.facts, shown.draw, loadings, is_copied)
+        args = shown.recipe.args()
+        request = {"paths": list(paths), "pipeline": args["pipeline"], "seed": args["seed"]}
+        figures = loader_figures.figures(request, loadings, lambda one: plans[one.workers, one.threads])
+        reads = state.source.name.rsplit("/", 1)[-1] if state.source.kind == "upload" and not folder else ""
+        series_bar.start(ASKER, figures, reads)
+    except AugvizError as error:
+        st.session_state[TROUBLE] = get_uploads().shown(str(error))
+        return
+    series = series_bar.of(ASKER)
+    assert series is not None
+    subject = Subject(shown.key, loadings[0].batch, folder, len(paths))
+    st.session_state[ASKED] = Asked(series, subject, plans)

@@ -1,0 +1,266 @@
+"""Measure, sources: the same pipeline from JPEG, PNG, strip TIFF and a tiled pyramid, and why a file is slow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from augviz import edits, form_figures, forms, sources, sources_compared
+from augviz.errors import AugvizError
+from augviz.model import InputChoice
+from augviz.profiles import Failed, Profile
+from augviz.runs import Outcome, Run
+from augviz.series import Series
+from augviz.sources_compared import OWN, WINDOW_PX, Row, Subject, Window
+from augviz.ui import (
+    compared_charts,
+    desk,
+    measure_asked,
+    measure_kept,
+    measure_sources_tables,
+    memory_charts,
+    memory_tables,
+    page,
+    series_bar,
+    upload_tab,
+)
+from augviz.ui.page import escaped
+from augviz.ui.state import Scene, Shown
+from augviz.uploads import get_uploads
+
+ASKER = "sources"
+REPEATS = "measure.sources.repeats"
+ASKED = "measure.sources.asked"
+RESULT = "measure.sources.result"
+TROUBLE = "measure.sources.trouble"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is being compared. `run` is what depends on the recipe, without its outcomes; `own_bytes` of the file as it is."""
+
+    series: Series
+    subject: Subject
+    run: Run
+    own_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was compared, for the recipe with this key, and what came of it."""
+
+    key: str
+    subject: Subject
+    rows: tuple[Row, ...]
+    is_cancelled: bool = False
+
+
+def show(scene: Scene, shown: Shown) -> None:
+    """What is compared and what it takes, the button, and the last result."""
+    with page.boundary():
+        take_over()
+        st.caption(
+            "The image is written as JPEG, PNG, strip TIFF and tiled pyramid, one after the other, in a folder of this "
+            "session that is removed afterwards. The same draw is streamed from each, and one window of "
+            f"{WINDOW_PX} × {WINDOW_PX} pixels at the centre is read from each, the file opened anew every time. JPEG's "
+            "pixels differ, so only time and memory are compared."
+        )
+        _ask(scene, shown)
+        if (trouble := st.session_state.get(TROUBLE)) is not None:
+            st.error(escaped(trouble), icon=":material/error:")
+    if series_bar.running() is not None:
+        series_bar.show()
+    with page.boundary():
+        if (result := st.session_state.get(RESULT)) is not None:
+            _result(result, shown)
+
+
+def take_over() -> None:
+    """Keep what our series has brought once it has ended, whatever was looked at or asked meanwhile."""
+    asked: Asked | None = st.session_state.get(ASKED)
+    if asked is None or asked.series.is_running:
+        return
+    del st.session_state[ASKED]
+    if series_bar.of(ASKER) is asked.series:
+        series_bar.forget()
+    found = {name: _readable(value) for name, value in asked.series.outcomes.items()}
+    rows = sources_compared.rows(asked.subject, found, asked.own_bytes)
+    st.session_state[RESULT] = Result(asked.run.key, asked.subject, rows, asked.series.is_cancelled)
+    for row in rows:
+        if isinstance(row.whole, Profile):
+            name = asked.run.image if row.name == OWN else f"{asked.run.image} as {row.title}"
+            file = "the original file" if row.name == OWN else row.title
+            whole = Outcome("stream", row.title, row.whole)
+            measure_kept.keep(replace(asked.run, image=name, file=file, outcomes=(whole,)))
+
+
+def _readable(value: Any) -> Any:
+    """A reason with the names that the visitor knows."""
+    return Failed(get_uploads().shown(value.reason), value.cancelled) if isinstance(value, Failed) else value
+
+
+# The question
+
+
+def _ask(scene: Scene, shown: Shown) -> None:
+    if shown.draw is None or shown.failed is not None or scene.facts is None:
+        st.info(escaped(str(shown.failed or "There is no draw that could be measured.")), icon=":material/info:")
+        return
+    is_running = series_bar.running() is not None
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="measure.sources.ask"):
+        st.caption("Repeats", width="content")
+        repeats = st.number_input(
+            "Repeats",
+            1,
+            measure_asked.MAX_REPEATS,
+            measure_asked.REPEATS,
+            key=REPEATS,
+            persist_state="session",
+            disabled=is_running,
+            help="After a warm-up that is not counted; the median stands for all.",
+            label_visibility="collapsed",
+            width=110,
+        )
+        subject = subject_of(scene, shown, int(repeats))
+        refused = _refusal(subject)
+        st.button(
+            "Compare",
+            key="measure.sources.start",
+            type="primary",
+            icon=":material/timer:",
+            disabled=is_running or bool(refused),
+            on_click=_start,
+            args=(subject, scene, shown),
+        )
+        if not refused and not is_running:
+            size = sources_compared.size_text(subject)
+            st.caption(escaped(f"{size[0].upper()}{size[1:]}"), width="content")
+    if refused:
+        st.warning(escaped(refused), icon=":material/block:")
+    for form in forms.FORMS:
+        if reason := forms.reason_against(form, subject.stored):
+            st.caption(f"{form.title} is left out: {escaped(reason)}")
+
+
+def _refusal(subject: Subject) -> str:
+    """Why nothing is begun, "" where it can be."""
+    try:
+        sources_compared.check(subject, get_uploads())
+    except AugvizError as error:
+        return get_uploads().shown(str(error))
+    return ""
+
+
+def subject_of(scene: Scene, shown: Shown, repeats: int) -> Subject:
+    """What is compared: the original, whether or not there is a working copy of it."""
+    state = scene.state
+    choice = state.pipeline.input
+    stored = desk.facts_of(state.source, InputChoice(choice.page, choice.level))
+    assert shown.draw is not None
+    about = measure_asked.quick_estimate(scene, shown.draw)
+    return Subject(
+        path=str(sources.resolve(state.source)),
+        name=scene.name,
+        kind=sources_compared.kind_of(stored.loader, stored.tile is not None),
+        loader=stored.loader,
+        stored=stored.header,
+        pipeline=edits.complete(state.pipeline),
+        seed=shown.recipe.seed,
+        seconds=about.seconds if about else 1.0,
+        repeats=repeats,
+    )
+
+
+def _start(subject: Subject, scene: Scene, shown: Shown) -> None:
+    """Start the series for what was shown when the button was clicked, or remember why not for the run that follows."""
+    st.session_state.pop(TROUBLE, None)
+    uploads, token, source = get_uploads(), upload_tab.token(), scene.state.source
+    assert shown.draw is not None
+    try:
+        sources_compared.check(subject, uploads)
+        file_id, path = uploads.place(token, "forms.tif")
+        try:
+            reads = source.name.rsplit("/", 1)[-1] if source.kind == "upload" else ""
+            series_bar.start(ASKER, form_figures.figures(subject, path.parent, uploads), reads)
+        except AugvizError:
+            uploads.remove(token, file_id)
+            raise
+    except AugvizError as error:
+        st.session_state[TROUBLE] = uploads.shown(str(error))
+        return
+    series = series_bar.of(ASKER)
+    assert series is not None
+    form_figures.remove_afterwards(series, uploads, token, file_id)
+    run = measure_asked.run_of(ASKER, scene, shown, shown.draw)
+    st.session_state[ASKED] = Asked(series, subject, run, _file_bytes(subject.path))
+
+
+def _file_bytes(path: str) -> int | None:
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return None
+
+
+# The answer
+
+
+def _result(result: Result, shown: Shown) -> None:
+    if result.is_cancelled:
+        st.info("Cancelled; the files are removed, and what was measured before is shown.", icon=":material/cancel:")
+    for number, sentence in enumerate(sources_compared.sentences(result.rows)):
+        if number == 0:
+            st.header(escaped(sentence), anchor=False)
+        else:
+            st.markdown(escaped(sentence))
+    if result.key != shown.key:
+        st.caption("Another image, pipeline or seed is shown now.")
+    rows = result.rows
+    names = [row.title for row in rows]
+    panels = (
+        compared_charts.of_repeats(
+            "Whole pipeline", [row.whole.wall if isinstance(row.whole, Profile) else None for row in rows]
+        ),
+        compared_charts.of_repeats(
+            "First window", [row.window.seconds if isinstance(row.window, Window) else None for row in rows]
+        ),
+    )
+    colours = [compared_charts.OTHER if row.name == OWN else compared_charts.BAR for row in rows]
+    st.plotly_chart(
+        compared_charts.chart(names, panels, colours),
+        key="measure.sources.chart",
+        config=memory_charts.config("measure-sources"),
+        alt=compared_charts.text("Time of the whole pipeline and of the first window by form", names, panels),
+    )
+    st.table(
+        [measure_sources_tables.form_cells(row) for row in rows],
+        hide_index=True,
+        border="horizontal",
+        alt="Time, size and memory of each form",
+    )
+    st.caption(
+        "MB/s: bytes of the image's pixels in memory, by the time of the whole pipeline. Memory: peak of the process over "
+        "what it has before it opens the file; what libvips decodes into a temporary file counts as far as it is in memory. "
+        f"Medians of {result.subject.repeats}, with the spread (greatest less least). Files lie in the system's cache."
+    )
+    _commands(result)
+    st.download_button(
+        "CSV",
+        memory_tables.csv_text(measure_sources_tables.csv_rows(rows)),
+        file_name="measure-sources.csv",
+        mime="text/csv",
+        key="measure.sources.csv",
+        icon=":material/download:",
+    )
+
+
+def _commands(result: Result) -> None:
+    """The pyramid's first, which is what mostly helps."""
+    st.markdown("**Convert once**, with libvips' own command line tool")
+    for row in sorted((row for row in result.rows if row.command), key=lambda row: row.name != "pyramid"):
+        form = forms.form_named(row.name)
+        st.caption(f"{row.title} ({form.about})")
+        st.code(row.command, language="bash", wrap_lines=True)

@@ -1,0 +1,198 @@
+"""The page Audit: from the folder to the draw that failed, in Explore."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from augviz import audit_jobs, saved
+from augviz.audit_jobs import AuditJob
+from augviz.errors import AugvizError, WorkerError
+from augviz.settings import get_settings
+from augviz.ui import audit_page, state, upload_tab
+from augviz.uploads import get_uploads
+from tests import auditing_folder, samples
+from tests.live import ROOT
+
+SHELL = ROOT / "augviz" / "ui" / "shell.py"
+PAGE = "pages/audit.py"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("AUGVIZ_FOLDERS", str(tmp_path))
+    monkeypatch.setenv("AUGVIZ_CACHE_FOLDER", str(tmp_path / "cache"))
+    get_settings.cache_clear()
+    yield auditing_folder.make(tmp_path / "data", good=4)
+    get_settings.cache_clear()
+
+
+def opened(folder: Path, **pipeline: Any) -> AppTest:
+    app = AppTest.from_file(str(SHELL), default_timeout=60)
+    app.run()
+    app.session_state[state.KEY] = state.Explore(state.first().source, saved.load(pipeline or auditing_folder.PIPELINE))
+    app.switch_page(str(ROOT / PAGE)).run()
+    return app.text_input(key="audit.folder").set_value(str(folder)).run()
+
+
+def job_of(app: AppTest) -> AuditJob:
+    job: AuditJob = app.session_state[audit_page.JOB][0]
+    return job
+
+
+def audited(app: AppTest) -> AppTest:
+    app.button(key="audit.start").click().run()
+
+    assert job_of(app).wait(120) == "done"
+    return app.run()
+
+
+def tables(app: AppTest) -> list[list[str]]:
+    return [list(frame.value.columns) for frame in app.dataframe]
+
+
+def test_the_page_is_there_before_anything_was_audited(folder: Path) -> None:
+    app = opened(folder)
+
+    assert not app.exception
+    assert any("Nothing has been audited yet" in info.value for info in app.info)
+    assert any("HorizontalFlip → HEDShift → RandomCrop" in caption.value for caption in app.caption)
+
+
+def test_an_audit_tells_what_failed_and_what_the_values_are(folder: Path) -> None:
+    app = audited(opened(folder))
+    metrics = {metric.label: metric.value for metric in app.metric}
+
+    assert not app.exception
+    assert metrics["Images seen"] == "6 of 6"
+    assert metrics["Draws that failed"] == "2 of 6"
+    assert metrics["One shape and dtype"] == "yes"
+    assert any("step 2, HEDShift" in error.value for error in app.error)
+    assert [columns[0] for columns in tables(app)] == ["image", "where", "step"]
+
+
+def test_a_failed_draw_is_opened_in_explore_with_its_seed(folder: Path) -> None:
+    app = audited(opened(folder))
+    app.selectbox(key="audit.case").set_value("failed: b/grey.png, draw 0").run()
+    app.button(key="audit.open").click().run()
+    now = app.session_state[state.KEY]
+    [failed] = [one for one in job_of(app).report["failures"] if one["image"] == "b/grey.png"]
+
+    assert not app.exception
+    assert (now.source.kind, now.source.name) == ("path", str(folder / "b/grey.png"))
+    assert now.shown_seed == failed["seed"]
+
+
+def test_a_second_audit_takes_what_is_known_and_from_scratch_does_not(folder: Path) -> None:
+    app = audited(opened(folder))
+    records = job_of(app).records
+    first = records.read_bytes()
+    audited(app)
+
+    assert records.read_bytes() == first
+    app.button(key="audit.anew").click().run()
+    assert job_of(app).wait(120) == "done"
+    assert records.read_bytes() != first
+
+
+def test_a_folder_that_is_not_allowed_or_empty_is_a_sentence(folder: Path) -> None:
+    app = opened(Path("/etc"))
+    assert any("not below those that the settings allow" in error.value for error in app.error)
+    assert app.button(key="audit.start").disabled
+
+    (folder / "empty").mkdir()
+    app = opened(folder / "empty")
+    app.button(key="audit.start").click().run()
+    assert any("no image in this folder" in error.value for error in app.error)
+
+
+def test_what_others_have_is_not_audited(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    uploads = folder.parent / "cache" / "uploads" / "somebody"
+    uploads.mkdir(parents=True)
+    outside = tmp_path_factory.mktemp("outside") / "secret.png"
+    for path in (uploads / "theirs.png", outside):
+        samples.rgb(20, 20).pngsave(str(path))
+    (folder / "a" / "link.png").symlink_to(outside)
+    (folder / "a" / "near.png").symlink_to(folder / "b/grey.png")
+    above = audit_page.Chosen("path", audit_page._allowed(str(folder.parent)))
+    names = [image.name for image in above.plan(saved.load(auditing_folder.PIPELINE), None, 1, 0, 1024).images]
+
+    assert "data/a/near.png" in names
+    assert [name for name in names if "theirs" in name or "link" in name] == []
+    with pytest.raises(AugvizError, match="not below those that the settings allow"):
+        audit_page._allowed(str(uploads))
+    assert audit_page._allowed("data") == folder
+
+
+def test_an_image_of_imagenette_is_opened_by_its_name(folder: Path) -> None:
+    chosen = audit_page.Chosen("imagenette", get_settings().data_folder / "imagenette2-320" / "val")
+
+    assert chosen.source("n03028079/n03028079_1.JPEG").name == "320/val/church/n03028079_1.JPEG"
+
+
+def test_uploads_are_audited_under_the_names_that_they_were_given(folder: Path) -> None:
+    app = opened(folder)
+    token = get_uploads().open_session()
+    for path in ("a/000.jpg", "b/grey.png", "b/grey.png"):
+        data = (folder / path).read_bytes()
+
+        async def parts(data: bytes = data) -> AsyncIterator[bytes]:
+            yield data
+
+        asyncio.run(get_uploads().receive(token, Path(path).name, len(data), parts()))
+    app.session_state[upload_tab.TOKEN] = token
+    app.run()
+    app = audited(app.segmented_control(key="audit.kind").set_value(audit_page.UPLOADS).run())
+    report = job_of(app).report
+
+    assert not app.exception
+    assert [one["image"] for one in report["failures"]] in (["grey.png", "grey.png (2)"], ["grey.png (2)", "grey.png"])
+    assert {one["command"] for one in report["failures"]} == {None}
+    assert not any(upload.id in str(report["failures"]) for upload in get_uploads().files(token))
+    app.button(key="audit.open").click().run()
+    assert app.session_state[state.KEY].source.kind == "upload"
+    get_uploads().release(token)
+
+
+def test_an_audit_is_cancelled_and_goes_on_from_there(folder: Path) -> None:
+    for number in range(200):
+        samples.rgb(300 + number, 200).jpegsave(str(folder / "a" / f"more{number}.jpg"))
+    app = opened(folder)
+    app.number_input(key="audit.limit").set_value(0)
+    app.number_input(key="audit.draws").set_value(20)
+    app.button(key="audit.start").click().run()
+    while job_of(app).progress[0] == 0:
+        job_of(app).wait(0.05)
+    app.run()
+    app.button(key="audit.cancel").click().run()
+    assert job_of(app).wait(60) == "cancelled"
+    app.run()
+
+    assert any("goes on from there" in warning.value for warning in app.warning)
+    done = job_of(app).progress[0]
+    assert 0 < done < 204 * 20
+    assert job_of(app).report["draws"]["done"] == done
+
+
+def test_only_one_audit_runs_on_this_machine(folder: Path, tmp_path: Path) -> None:
+    for number in range(50):
+        samples.rgb(300 + number, 200).jpegsave(str(folder / "a" / f"more{number}.jpg"))
+    plan = audit_page.Chosen("path", folder).plan(saved.load(auditing_folder.PIPELINE), None, 50, 0, 1024)
+    ended = threading.Event()
+    job = audit_jobs.start(plan, tmp_path / "one.jsonl", on_end=lambda job: ended.set())
+    with pytest.raises(WorkerError, match="Another audit is running"):
+        audit_jobs.start(plan, tmp_path / "two.jsonl")
+    with pytest.raises(WorkerError, match="running already"):
+        audit_jobs.start(plan, tmp_path / "one.jsonl")
+    with pytest.raises(AugvizError, match="cancel it first"):
+        audit_jobs.forget(tmp_path / "one.jsonl")
+    job.cancel()
+
+    assert ended.wait(60)
+    assert job.wait(10) == "cancelled"

@@ -1,0 +1,177 @@
+"""What surrounds every answer of the running server: security headers, tokens against forgery, the visitor's cookie."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from augviz import visitors
+from augviz.guarding import Guard, policy_text
+from augviz.visitors import COOKIE
+from tests.guarded import ME, UNSAFE, YOU, is_dressed, picture_of, served, visit
+from tests.live import LiveServer, fetch, live_server, serving
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    with live_server(tmp_path_factory.mktemp("guarded"), STREAMLIT_SERVER_ENABLE_AGENT_API="true") as running:
+        yield running
+
+
+def test_every_route_answers_every_method_with_every_header(server: LiveServer) -> None:
+    asked = [
+        (one.address or "/", method)
+        for one in served()
+        for method in one.methods or ("GET",)
+        if "Socket" not in one.kind
+    ]
+    asked += [
+        (path, "GET")
+        for path in ("/", "/inspect", "/nothing.png", "/augviz/nothing", "/..%2f", "//x", "/static/js/x.js")
+    ]
+    asked += [(path, method) for path in ("/", "/augviz/nothing", "/augviz/picture/x/quick.jpg") for method in UNSAFE]
+    naked = {(path, method) for path, method in asked if not is_dressed(fetch(server.url + path, ME, method))}
+
+    assert len(asked) > 50
+    assert naked == set()
+
+
+def test_pages_files_and_refusals_have_every_header(server: LiveServer) -> None:
+    page = fetch(server.url)
+    scripts = re.findall(r'"\./(static/[^"]+)"', page.body.decode())
+    replies = [page, fetch(picture_of(server.url, **ME), ME), fetch(picture_of(server.url, **ME), YOU)]
+    replies += [fetch(f"{server.url}/{script}") for script in scripts]
+
+    assert [reply.status for reply in replies[:3]] == [200, 200, 404]
+    assert len(scripts) > 10
+    assert all(is_dressed(reply) for reply in replies)
+    assert replies[1].headers["cache-control"] == "private, max-age=3600, immutable"
+
+
+def test_what_changes_something_is_refused_without_the_pages_token(server: LiveServer) -> None:
+    changing = [one for one in served() if UNSAFE & set(one.methods) and "agent" not in one.address]
+    replies = [
+        fetch(server.url + one.address, {**ME, **more}, method)
+        for one in changing
+        for method in UNSAFE & set(one.methods)
+        for more in ({}, {"Cookie": "_streamlit_xsrf=2|aa|bb|1"}, {"X-Xsrftoken": "2|aa|bb|1"})
+    ]
+
+    assert any("/augviz/upload/" in one.address for one in changing)
+    assert {reply.status for reply in replies} == {403}
+
+
+def test_no_other_sites_page_opens_a_socket(server: LiveServer) -> None:
+    sockets = [one.address for one in served() if "Socket" in one.kind]
+    own = server.url.replace("http", "ws")
+    for path in sockets:
+        with pytest.raises(InvalidStatus, match="403"):
+            connect(own + path, origin="http://elsewhere.example", additional_headers=ME)
+        with connect(own + path, origin=server.url, additional_headers=ME):
+            pass
+
+    assert len(sockets) >= 2
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(f"{own}/augviz/feed/x", origin=server.url)  # no cookie
+
+
+def test_a_page_of_one_visitor_shows_addresses_that_refuse_another(server: LiveServer) -> None:
+    address = picture_of(server.url, **ME)
+
+    assert fetch(address, ME).status == 200
+    assert (fetch(address, YOU).status, fetch(address).status) == (404, 403)
+
+
+def test_without_a_cookie_the_page_says_so_and_shows_nothing(server: LiveServer) -> None:
+    shown = json.dumps(visit(server.url))
+
+    assert visitors.NO_COOKIE in shown
+    assert "/augviz/" not in shown
+
+
+# The cookie
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A page, a text and a file in a guard, below a base path."""
+    file = tmp_path_factory.mktemp("small") / "page.html"
+    file.write_text("<p>A page</p>")
+
+    async def page(_request: Request) -> Response:
+        return HTMLResponse("<p>A page</p>")
+
+    async def text(_request: Request) -> Response:
+        return PlainTextResponse("A text", headers={"Server": "small", "X-Frame-Options": "ALLOWALL"})
+
+    async def kept(request: Request) -> Response:
+        etag = FileResponse(file, stat_result=file.stat()).headers["etag"]
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers={"etag": etag})
+        return FileResponse(file)
+
+    routes = [Route("/lab/page", page), Route("/lab/text", text), Route("/lab/kept", kept)]
+    with serving(routes, [Middleware(Guard, base_path="lab", hsts_seconds=60)]) as url:
+        yield f"{url}/lab"
+
+
+def test_a_page_brings_the_cookie_once(small: str) -> None:
+    first = fetch(f"{small}/page").headers["set-cookie"]
+    match = re.fullmatch(rf"{COOKIE}=([\w-]{{32}}); Path=/lab; HttpOnly; SameSite=Lax; Secure", first)
+
+    assert match is not None
+    assert "set-cookie" not in fetch(f"{small}/page", {"Cookie": f"{COOKIE}={match[1]}"}).headers
+    assert "set-cookie" in fetch(f"{small}/page", {"Cookie": f"{COOKIE}=forged"}).headers
+    assert fetch(f"{small}/page").headers["set-cookie"] != first
+
+
+def test_a_page_out_of_the_browsers_cache_brings_the_cookie_too(small: str) -> None:
+    etag = fetch(f"{small}/kept").headers["etag"]
+    reply = fetch(f"{small}/kept", {"If-None-Match": etag, "Accept": "text/html,*/*"})
+
+    assert reply.status == 304
+    assert reply.headers["set-cookie"].startswith(COOKIE)
+    assert reply.headers["cache-control"] == "private, no-cache"
+
+
+def test_what_is_no_page_brings_no_cookie(small: str) -> None:
+    assert "set-cookie" not in fetch(f"{small}/text", {"Accept": "*/*"}).headers
+
+
+def test_the_guards_headers_take_the_place_of_others(small: str) -> None:
+    reply = fetch(f"{small}/text")
+
+    assert reply.headers["x-frame-options"] == "DENY"
+    assert reply.headers["strict-transport-security"] == "max-age=60"
+    assert reply.headers.get("server") != "small"
+
+
+def test_the_cookie_is_for_https_only_where_the_page_is() -> None:
+    async def page(_request: Request) -> Response:
+        return HTMLResponse("A page")
+
+    with serving([Route("/", page)], [Middleware(Guard)]) as url:
+        plain, proxied = fetch(url), fetch(url, {"X-Forwarded-Proto": "https"})
+
+    assert "Secure" not in plain.headers["set-cookie"]
+    assert proxied.headers["set-cookie"].endswith("; Secure")
+    assert "strict-transport-security" not in plain.headers
+
+
+def test_the_policy_allows_the_pages_own_inline_scripts_and_no_others() -> None:
+    plain, one = policy_text("<script src='x'></script>"), policy_text("<p></p><script>one</script>")
+    [scripts] = re.findall("script-src ([^;]*)", plain)
+
+    assert plain == policy_text("")
+    assert scripts == "'self' blob: 'wasm-unsafe-eval'"
+    # printf one | openssl dgst -sha256 -binary | base64
+    assert f"{scripts} 'sha256-dpLDrTVAu4A8Ags67mbNiIcSMjTqDG5xQ8Ct1z/0Me0=';" in one
