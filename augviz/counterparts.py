@@ -19,7 +19,7 @@ from augviz.errors import ArgumentError
 from augviz.firing import Firing, crop_origin
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # importing it would ask another host for a newer version
-import albumentations as A  # type: ignore[import-not-found, unused-ignore]  # noqa: N812
+import albumentations as A  # noqa: N812
 
 Array = Any
 """A numpy array of an image, (height, width, bands), one band included."""
