@@ -114,7 +114,6 @@ class Loader:
         self.processes = Processes()
         self.ahead, self.taken = PREFETCH * workers, 0
         self._made = RawArray("l", max(workers, 1))
-        self._workers = workers
         maker = _torch_batches if HAS_TORCH else _own_batches
         self._batches = maker(images, batch, workers, self.processes, self._made)
 
@@ -131,7 +130,9 @@ class Loader:
         """
         try:
             batch = next(self._batches)
-        except RuntimeError as error:  # how a DataLoader tells that a worker has ended
+        except (RuntimeError, EOFError, OSError) as error:
+            # A DataLoader tells by a RuntimeError that a worker has ended; a batch that was made takes its memory from the
+            # worker that made it, through a socket, and fails in its own ways where that one is gone.
             end = time.monotonic() + 1.0
             while (ended := self.processes.ended()) is None and time.monotonic() < end:
                 time.sleep(0.01)
@@ -145,8 +146,6 @@ class Loader:
 
     def end(self) -> None:
         """End the workers, now. What they are doing is of no use any more."""
-        if self._workers and threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGCHLD"):
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch's would raise for each of them
         self.processes.end()
         _kept.append(self._batches)
 
@@ -169,7 +168,11 @@ def _torch_batches(images: Images, batch: int, workers: int, processes: Processe
         worker_init_fn=set_worker_number,
         **options,
     )
-    return iter(loader)
+    batches = iter(loader)
+    # PyTorch's handler would raise for a worker that ends wherever this process happens to be; `next` finds out by itself.
+    if workers and threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGCHLD"):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    return batches
 
 
 # Without PyTorch

@@ -261,6 +261,22 @@ def test_a_worker_that_dies_is_a_reason(folder: Path, by_torch: bool) -> None:
 
 
 @WITH_AND_WITHOUT
+def test_a_worker_that_dies_with_batches_that_nobody_has_taken_is_named(folder: Path, by_torch: bool) -> None:
+    loader = Loader(images(folder, CROP), 2, 1)
+    try:
+        until(lambda: loader.made == loader.ahead)
+        (worker,) = (child for child in psutil.Process().children() if "spawn_main" in " ".join(line(child)))
+        worker.kill()
+        until(lambda: worker.status() == psutil.STATUS_ZOMBIE)
+
+        with pytest.raises(WorkerCrashed, match="worker 1 of 1 ended while it loaded"):
+            for _ in range(loader.ahead + 1):
+                loader.next()
+    finally:
+        loader.end()
+
+
+@WITH_AND_WITHOUT
 @pytest.mark.parametrize("when", [workers_of, until_loading], ids=["starting", "loading"])
 def test_cancelling_ends_the_workers_too(folder: Path, when: Callable[[Job], Any], by_torch: bool) -> None:
     job = started(folder, CROP, Loading(2, 2, seconds=60))
@@ -274,6 +290,22 @@ def test_cancelling_ends_the_workers_too(folder: Path, when: Callable[[Job], Any
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="processes cannot be held still here")
+@WITH_AND_WITHOUT
+def test_a_worker_that_dies_with_batches_that_nobody_has_taken_is_named(folder: Path, by_torch: bool) -> None:
+    loader = Loader(images(folder, CROP), 2, 1)
+    try:
+        until(lambda: loader.made == loader.ahead)
+        (worker,) = (child for child in psutil.Process().children() if "spawn_main" in " ".join(line(child)))
+        worker.kill()
+        until(lambda: worker.status() == psutil.STATUS_ZOMBIE)
+
+        with pytest.raises(WorkerCrashed, match="worker 1 of 1 ended while it loaded"):
+            for _ in range(loader.ahead + 1):
+                loader.next()
+    finally:
+        loader.end()
+
+
 @WITH_AND_WITHOUT
 @pytest.mark.parametrize("when", [workers_of, until_loading], ids=["starting", "loading"])
 def test_workers_end_with_their_parent_even_where_they_are_held_still(
