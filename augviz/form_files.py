@@ -15,7 +15,7 @@ from augviz.forms import Form
 from augviz.loading import display_name, load, read_problem, reading
 from augviz.model import Header, InputChoice
 from augviz.pyramid import levels_of
-from augviz.results import written_whole
+from augviz.results import write_problem, written_whole
 
 
 def write(
@@ -52,7 +52,7 @@ def write(
             _save(context.watch(image.copy()), part, form)
         except pyvips.Error as error:
             context.check()
-            if (problem := read_problem(error, path)) is not None:
+            if (problem := write_problem(error, out) or read_problem(error, path)) is not None:
                 raise problem from error
             raise ImageError(f"{display_name(path)}: {form.title} of it cannot be written: {_words(error)}.") from error
         context.check()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyvips
 
+from augviz import held_folder
 from augviz.context import on_eval
 from augviz.errors import ArgumentError, ImageError
 from augviz.libvips import NO_METADATA, feed_raw, save_raw
@@ -24,6 +28,9 @@ Progress = Callable[[float], None]
 """Called with the fraction done, 0 to 1, on the thread that computes. What it raises ends the work and is raised."""
 
 SUFFIXES = (".npy", ".tif", ".png")
+
+_DISK_WORDS = tuple(map(os.strerror, (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EROFS)))
+"""What the system says of a disk or a quota that takes no more; libvips quotes it."""
 
 _BIG_TIFF_BYTES = 3_500_000_000
 """Larger images are written as BigTIFF; the limit of TIFF is 4 GiB with its tables."""
@@ -87,17 +94,29 @@ def written_whole(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}{path.suffix}")
     try:
         try:
-            part.touch(exist_ok=False)
-            yield part
-            os.replace(part, path)
+            with held_folder.new_file(part):
+                yield part
+                os.replace(part, path)
         except OSError as error:
             raise ImageError(f"{path.name}: it cannot be written: {error.strerror or error}.") from error
         except pyvips.Error as error:
-            if shutil.disk_usage(path.parent).free < 10_000_000:
-                raise ImageError(f"{path.name}: it cannot be written: the disk is full.") from error
+            if (problem := write_problem(error, path)) is not None:
+                raise problem from error
             raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_problem(error: pyvips.Error, path: Path) -> ImageError | None:
+    """The ImageError for an error of libvips that the disk has raised while `path` was written, None if another made it."""
+    said = re.findall(r"system error: (.+)", error.detail)
+    reason = next((words for words in said if words in _DISK_WORDS), None)
+    if reason is not None:
+        return ImageError(f"{path.name}: it cannot be written: {reason[0].lower()}{reason[1:]}.")
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(path.parent).free < 10_000_000:
+            return ImageError(f"{path.name}: it cannot be written: the disk is full.")
+    return None
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from augviz.errors import ImageError
 from augviz.loading import check_file, display_name, load, read_problem, reading
 from augviz.model import Header
 from augviz.pyramid import orientation_of
-from augviz.results import written_whole
+from augviz.results import write_problem, written_whole
 
 WRITING = "writing the working copy"
 
@@ -50,7 +50,7 @@ def make(path: str | os.PathLike[str], kind: str, out_path: str | os.PathLike[st
         raise ImageError(f"{out.name}: its folder cannot be made: {error.strerror}.") from error
     with written_whole(out) as part:
         context.progress(0.0, WRITING)
-        _save(image, original, part, copies.save_options(kind, header.format), context)
+        _save(image, original, part, out, copies.save_options(kind, header.format), context)
         _check_same(image, original, part)
         after = check_file(original)
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
@@ -59,13 +59,15 @@ def make(path: str | os.PathLike[str], kind: str, out_path: str | os.PathLike[st
         copies.write_note(out, original, kind)
 
 
-def _save(image: pyvips.Image, original: Path, part: Path, options: dict[str, object], context: Context) -> None:
+def _save(
+    image: pyvips.Image, original: Path, part: Path, out: Path, options: dict[str, object], context: Context
+) -> None:
     watched = context.watch(image.copy())
     try:
         libvips.save_pyramid(watched, part, **options)
     except pyvips.Error as error:
         context.check()
-        if (problem := read_problem(error, original)) is not None:
+        if (problem := write_problem(error, out) or read_problem(error, original)) is not None:
             raise problem from error
         raise
     context.check()

@@ -174,7 +174,7 @@ def measured(server: LiveServer, path: Path, options: argparse.Namespace) -> lis
             visitors.append(visitor)
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=chromium.executable(), args=list(chromium.FLAGS))
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page = browser.new_page(viewport={"width": 1280, "height": 800}, bypass_csp=True)
         opened(page, f"{server.url}/?{query_of(path, 0)}")
         page.evaluate(WATCH)
         phase_of(False, server, path, visitors, page, 4, -1)

@@ -161,7 +161,7 @@ def on_screen(path: Path, count: int) -> Figure:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium.executable(), args=list(chromium.FLAGS))
-        page = browser.new_page(viewport=SCREEN)  # type: ignore[arg-type]
+        page = browser.new_page(viewport=SCREEN, bypass_csp=True)  # type: ignore[arg-type]
         page.set_default_timeout(120_000)
         state = link.encode(SourceRef("path", path.name), saved.load(pipeline()), 0)
         page.goto(f"{server.url}/inspect?s={state}")
