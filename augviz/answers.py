@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from augviz import metrics
 from augviz.child import Answer, verdict
 from augviz.errors import Cancelled, StepError, WorkerCrashed, WorkerError, WorkerTimeout
 from augviz.workers import Pool
@@ -85,20 +86,23 @@ class Answers:
         self._computations: dict[Hashable, _Computation] = {}
         self._topics: dict[tuple[str, str], Waiter] = {}
 
-    def ask(self, question: Question, *, session: str = "", topic: str = "") -> Waiter:
+    def ask(self, question: Question, *, session: str = "", topic: str = "", visitor: str = "") -> Waiter:
         """Wait for an answer; with a session and a topic, in the place of whoever waited for the same topic.
 
-        Raises WorkerError if the queue is full.
+        A computation counts as that of the visitor who asked for it first. Raises ServerBusy if the queue is full.
         """
         waiter = Waiter(question, (session, topic) if session and topic else None)
         started = None
         with self._lock:
             known = self._known(question.name)
             if known is None:
-                started = self._join(waiter)
+                started = self._join(waiter, visitor)
             older = self._topics.pop(waiter.topic, None) if waiter.topic is not None else None
             if known is None and waiter.topic is not None:
                 self._topics[waiter.topic] = waiter
+        metrics.count(
+            "answers", source="kept" if known is not None else "computed" if started is not None else "shared"
+        )
         if known is not None:
             waiter.settle(known)
         if started is not None:
@@ -107,9 +111,9 @@ class Answers:
             self.leave(older)
         return waiter
 
-    def call(self, question: Question) -> Answer:
+    def call(self, question: Question, *, visitor: str = "") -> Answer:
         """Ask and wait."""
-        return self.ask(question).future.result()
+        return self.ask(question, visitor=visitor).future.result()
 
     def leave(self, waiter: Waiter) -> None:
         """Wait no more. The computation is given up when nobody else waits for it."""
@@ -137,13 +141,15 @@ class Answers:
             return kept[0]
         return self._refused.get(name)
 
-    def _join(self, waiter: Waiter) -> _Computation | None:
+    def _join(self, waiter: Waiter, visitor: str) -> _Computation | None:
         """Join the computation of the same question; returns it if it had to be started."""
         question = waiter.question
         if (computation := self._computations.get(question.name)) is not None:
             computation.waiters.append(waiter)
             return None
-        future = self._pool.submit(question.function, question.args, lane=question.lane, urgent=question.urgent)
+        future = self._pool.submit(
+            question.function, question.args, lane=question.lane, urgent=question.urgent, visitor=visitor
+        )
         computation = self._computations[question.name] = _Computation(question, future, [waiter])
         return computation
 

@@ -14,13 +14,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from augviz.errors import Cancelled, StepError, WorkerCrashed, WorkerError, WorkerTimeout
+from augviz.errors import AugvizError, Cancelled, StepError, WorkerCrashed, WorkerError, WorkerTimeout
 from augviz.frames import FrameError, error_from_json, read_frame, write_frame
 from augviz.units import seconds_text
 
@@ -72,6 +73,8 @@ class Call:
     Attributes:
         seconds: time limit, from the moment the child gets the request.
         urgent: whether it goes ahead of those that wait and are not.
+        visitor: who it is for; "" is nobody in particular.
+        asked_at: when it was made, by `time.monotonic`.
         progress: the last fraction in [0, 1] (None where unknown) and text that the function told.
         step: the step at which the function said it is.
         child: the process that has it, None while it waits.
@@ -86,6 +89,8 @@ class Call:
     topic: tuple[str, str] | None = None
     wants_progress: bool = False
     urgent: bool = False
+    visitor: str = ""
+    asked_at: float = field(default_factory=time.monotonic)
     future: Future[Answer] = field(default_factory=Future)
     progress: tuple[float | None, str] = (None, "")
     step: Mapping[str, Any] | None = None
@@ -123,6 +128,17 @@ def verdict(blamed: BaseException | None, error: WorkerCrashed | WorkerTimeout) 
         return blamed if isinstance(blamed.__cause__, WorkerCrashed) else error
     blamed.__cause__ = error
     return blamed
+
+
+def outcome_of(error: BaseException | None) -> str:
+    """How a request ended, in one word: "done", "crashed", "timed_out", "cancelled", "failed" by a sentence, or "bug"."""
+    if error is None:
+        return "done"
+    end = error.__cause__ if isinstance(error, StepError) and isinstance(error.__cause__, WorkerError) else error
+    for cls, word in ((WorkerCrashed, "crashed"), (WorkerTimeout, "timed_out"), (Cancelled, "cancelled")):
+        if isinstance(end, cls):
+            return word
+    return "failed" if isinstance(end, AugvizError) else "bug"
 
 
 class Child:

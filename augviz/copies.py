@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import shlex
 import shutil
 import time
@@ -20,6 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from augviz import held_folder
 from augviz.arrivals import SPARE_BYTES
 from augviz.errors import ImageError
 from augviz.model import BYTES_PER_VALUE, Header, ImageFacts, InputChoice
@@ -177,20 +179,19 @@ def free_bytes(original: Path, settings: Settings | None = None) -> int:
 
 
 def check_room(original: Path, header: Header, kind: str, settings: Settings | None = None) -> None:
-    """Raises ImageError unless the cache's quota and the disk have room for a copy; an upload's needs no quota.
+    """Raises ImageError unless the cache's quota and the disk have room for a copy.
 
     Copies of files that are gone or were written anew, and what ended jobs have left behind, are removed first.
     """
     settings = settings or get_settings()
     sweep(settings)
-    needed, spare = estimated_bytes(header, kind), SPARE_BYTES
-    if not _is_upload(original, settings):
-        spare, used = 0, cache_bytes(settings)
-        if used + needed > settings.cache_quota_bytes:
-            raise ImageError(
-                f"{original.name}: a working copy takes up to {bytes_text(needed)}, but of the cache's quota of "
-                f"{bytes_text(settings.cache_quota_bytes)}, {bytes_text(used)} are used."
-            )
+    needed, used = estimated_bytes(header, kind), cache_bytes(settings)
+    spare = SPARE_BYTES if _is_upload(original, settings) else 0
+    if used + needed > settings.cache_quota_bytes:
+        raise ImageError(
+            f"{original.name}: a working copy takes up to {bytes_text(needed)}, but of the cache's quota of "
+            f"{bytes_text(settings.cache_quota_bytes)}, {bytes_text(used)} are used."
+        )
     free = max(0, free_bytes(original, settings) - spare)
     if needed > free:
         raise ImageError(
@@ -201,8 +202,9 @@ def check_room(original: Path, header: Header, kind: str, settings: Settings | N
 def sweep(settings: Settings | None = None) -> None:
     """Remove copies in the cache whose original is gone or was written anew, and files that were never finished."""
     settings = settings or get_settings()
-    oldest = time.time() - settings.job_seconds
-    for path in sorted((settings.cache_folder / "copies").glob("*")):  # a note before its copy
+    folder, oldest = settings.cache_folder / "copies", time.time() - settings.job_seconds
+    held_folder.sweep_files(folder, settings.job_seconds)
+    for path in sorted(path for path in folder.glob("*") if not path.match(".*.tif")):  # a note before its copy
         with contextlib.suppress(OSError):  # it has just been finished or removed, or is somebody else's
             unfinished = path.name.startswith(".") or not path.with_suffix(".tif").exists()
             if path.stat().st_mtime < oldest if unfinished else not _is_fresh(path.with_suffix(".tif")):
@@ -212,7 +214,8 @@ def sweep(settings: Settings | None = None) -> None:
 def write_note(copy: Path, original: Path, kind: str) -> None:
     """Say beside a copy whose it is; to be done before the copy takes its place. Raises OSError."""
     text = json.dumps(_identity(original, _status(original), kind), indent=1)
-    part = copy.with_name(f".{copy.stem}.{os.getpid()}.json")
+    # Not by the process' id, which a process in another container has as well.
+    part = copy.with_name(f".{copy.stem}.{secrets.token_hex(8)}.json")
     try:
         part.write_text(text, encoding="utf-8")
         os.replace(part, copy.with_suffix(".json"))

@@ -64,3 +64,11 @@ class WorkerTimeout(WorkerError):
 
 class Cancelled(WorkerError):
     """The request was given up because a newer one took its place, or its asker has gone."""
+
+
+class ServerBusy(WorkerError):
+    """There is no room for the request at present; `ahead` says how many requests would be before it."""
+
+    def __init__(self, message: str, *, ahead: int = 0) -> None:
+        self.ahead = ahead
+        super().__init__(message)

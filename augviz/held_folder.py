@@ -1,12 +1,14 @@
-"""A folder of this process among those of others: locked while the process lives, and removed by the next one."""
+"""Folders and unfinished files of this process among those of others: locked while it lives, so that others can clear up."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +22,17 @@ def make(root: Path) -> tuple[Path, IO[str]]:
     return folder, _locked(folder / _LOCK)
 
 
+def hold(folder: Path) -> IO[str]:
+    """Make a folder of `make` again that somebody has removed; the open file that holds it. Raises OSError."""
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    return _locked(folder / _LOCK)
+
+
+def is_there(folder: Path) -> bool:
+    """Whether a folder of `make` has not been removed by anybody."""
+    return (folder / _LOCK).exists()
+
+
 def sweep(root: Path, but: Path | None = None) -> None:
     """Remove the folders below `root` whose process has ended."""
     for folder in root.glob("*/"):
@@ -27,13 +40,68 @@ def sweep(root: Path, but: Path | None = None) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[None]:
+    """An empty file that is held while the block runs: whatever its age, nobody takes it for left behind.
+
+    Raises OSError; FileExistsError where there is one already.
+    """
+    while True:
+        with open(path, "x", encoding="ascii") as file:
+            if sys.platform != "win32":
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if not _is_at(file, path):  # somebody has cleared it away before it was held
+                    continue
+                yield
+                return
+        yield
+        return
+
+
+def sweep_files(folder: Path, seconds: float) -> None:
+    """Remove the unfinished files of a folder, `.NAME.tif`, whose process has ended, which could not remove them itself.
+
+    Args:
+        seconds: how old they must be where the system has no such locks.
+    """
+    for path in folder.glob(".*.tif"):  # as `results.written_whole` names them
+        with contextlib.suppress(OSError):  # it has just been finished or removed, or is somebody else's
+            _remove_abandoned(path, seconds)
+
+
+def _remove_abandoned(path: Path, seconds: float) -> None:
+    if sys.platform == "win32":
+        if time.time() - path.stat().st_mtime > seconds:
+            path.unlink()
+        return
+    import fcntl
+
+    with open(path, "rb") as file, contextlib.suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_at(file, path):  # it has not just been given its name
+            path.unlink()
+
+
+def _is_at(file: IO[str] | IO[bytes], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 def _locked(path: Path) -> IO[str]:
     """A file that is open and, where the system has that, locked until it is closed or the process ends."""
-    file = open(path, "w", encoding="ascii")  # noqa: SIM115 - held while the server runs
-    if sys.platform != "win32":  # Windows removes no file that is open
-        import fcntl
+    if sys.platform == "win32":  # it removes no file that is open
+        return open(path, "w", encoding="ascii")  # held while the server runs
+    import fcntl
 
-        fcntl.flock(file, fcntl.LOCK_EX)
+    # Locked before it has its name: another process that sweeps would take a file without a lock for one left behind.
+    new = path.with_name(f"{path.name}.new")
+    file = open(new, "w", encoding="ascii")  # noqa: SIM115 - held while the server runs
+    fcntl.flock(file, fcntl.LOCK_EX)
+    new.rename(path)
     return file
 
 

@@ -5,15 +5,21 @@ A job runs at low priority with few libvips threads, so that previews stay quick
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import secrets
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, wait
+from contextvars import ContextVar
 from typing import Any, Literal
 
-from augviz.child import Answer, Call, Child
+from augviz import events, metrics
+from augviz.child import Answer, Call, Child, outcome_of
 from augviz.errors import Cancelled, WorkerError
+from augviz.settings import get_settings
 
 State = Literal["running", "done", "failed", "cancelled"]
 
@@ -21,7 +27,6 @@ NICE = 10
 CANCEL_SECONDS = 1.0
 """A cancelled job that has not stopped by itself is killed after this long."""
 
-MAX_RUNNING = 4
 MAX_KEPT = 100
 """Finished jobs that can still be asked for their result; the oldest go first."""
 
@@ -32,11 +37,13 @@ class Job:
     Attributes:
         id: unguessable; `find_job` finds the job by it.
         function: name of the worker function.
+        visitor: who it is for; "" is nobody in particular.
     """
 
     def __init__(self, child: Child, call: Call) -> None:
         self.id = secrets.token_urlsafe(12)
         self.function = call.function
+        self.visitor = call.visitor
         self._child = child
         self._call = call
         self._thread = threading.Thread(target=self._follow, daemon=True, name="augviz-job")
@@ -99,11 +106,34 @@ class Job:
         except Exception as error:  # noqa: BLE001 - raised where the result is asked
             outcome = error
         self._child.end()
+        self._note(outcome)
         self._call.settle(outcome)
+
+    def _note(self, outcome: Answer | BaseException) -> None:
+        word = outcome_of(outcome if isinstance(outcome, BaseException) else None)
+        if word == "crashed" and self._call.given_up:  # it was ended while it imported
+            word = "cancelled"
+        seconds = time.monotonic() - self._call.asked_at
+        metrics.count("jobs", function=self.function, outcome=word)
+        metrics.observe("job_seconds", seconds, function=self.function)
+        level = logging.WARNING if word in ("crashed", "timed_out", "bug") else logging.INFO
+        names = {"id": self.id[:8], "function": self.function, "visitor": self.visitor}
+        events.tell("job_end", level=level, **names, outcome=word, seconds=seconds)
 
 
 _jobs: OrderedDict[str, Job] = OrderedDict()
 _lock = threading.Lock()
+_asking: ContextVar[str] = ContextVar("augviz_jobs_asking", default="")
+
+
+@contextlib.contextmanager
+def asked_by(visitor: str) -> Iterator[None]:
+    """Jobs that are started in the block are for this visitor, where they do not say for whom."""
+    mark = _asking.set(visitor)
+    try:
+        yield
+    finally:
+        _asking.reset(mark)
 
 
 def start_job(
@@ -115,6 +145,7 @@ def start_job(
     threads: int = 1,
     nice: int = NICE,
     tasks: str = "augviz.tasks",
+    visitor: str = "",
 ) -> Job:
     """Run a worker function in a fresh process.
 
@@ -122,23 +153,40 @@ def start_job(
         seconds: time limit.
         memory_bytes: limit of the process's address space, 0 is none.
         threads: libvips' threads.
+        visitor: who it is for, whose own limit counts; "" is who `asked_by` says, else nobody in particular.
 
     Raises:
         WorkerError: too many jobs are running, or the system has no room for another process.
     """
+    visitor = visitor or _asking.get()
     with _lock:
-        running = sum(job.state == "running" for job in _jobs.values())
-        if running >= MAX_RUNNING:
-            raise WorkerError(f"{running} jobs are running, which is the limit; wait for one of them or cancel it.")
+        _check_room(visitor)
         try:
             child = Child(tasks=tasks, memory_bytes=memory_bytes, nice=nice, threads=threads)
         except OSError as error:
             raise WorkerError(f"{function}: a process for it cannot be started: {error.strerror}.") from error
-        job = Job(child, Call(1, function, args, seconds, wants_progress=True))
+        job = Job(child, Call(1, function, args, seconds, wants_progress=True, visitor=visitor))
+        events.tell("job_start", id=job.id[:8], function=function, visitor=visitor, pid=child.pid)
         _jobs[job.id] = job
         for old in [old for old in _jobs.values() if old.state != "running"][:-MAX_KEPT]:
             del _jobs[old.id]
     return job
+
+
+def _check_room(visitor: str) -> None:
+    """Raises WorkerError where another job would be one too many. Called with the lock held."""
+    settings, running = get_settings(), [job for job in _jobs.values() if job.state == "running"]
+    own = sum(job.visitor == visitor for job in running) if visitor else 0
+    if len(running) >= settings.jobs:
+        whose = f", {own} of yours" if visitor else ""
+        said = f"{len(running)} jobs are running{whose}, and {settings.jobs} is the limit"
+    elif visitor and settings.jobs_per_visitor and own >= settings.jobs_per_visitor:
+        said = f"{own} jobs of yours are running, which is the limit for one visitor"
+    else:
+        return
+    metrics.count("refusals", what="job")
+    events.tell("refused", level=logging.WARNING, what="job", visitor=visitor, running=len(running), own=own)
+    raise WorkerError(f"{said}; wait for one of them or cancel it.")
 
 
 def find_job(job_id: str) -> Job | None:

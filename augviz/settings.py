@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from augviz.errors import SettingsError
+from augviz.events import FORMATS
 
 PREFIX = "AUGVIZ_"
 CONFIG_VARIABLE = "AUGVIZ_CONFIG"
@@ -41,7 +42,8 @@ class Setting:
     Attributes:
         name: the key in the TOML file; the environment variable is `AUGVIZ_` and the name in capitals.
         default: what a person would write to get the default; "" is worked out by `_automatic`.
-        kind: "folders", "folder", "address", "scheduler", "md5", "secret", "header", "count", "bytes", "seconds" or "px".
+        kind: "folders", "folder", "address", "log", "scheduler", "md5", "secret", "header", "count", "bytes", "seconds" or
+            "px".
         help: one sentence; says what "" means where that is the default.
         min_value: smallest number allowed.
     """
@@ -82,6 +84,28 @@ class Settings:
     )
     cache_quota_bytes: int = field(metadata=_row("bytes", "20 GB", "What the cache folder may hold."))
     workers: int = field(metadata=_row("count", "", "Render processes; empty is one for each core, at most 8.", 1))
+    renders_per_visitor: int = field(
+        metadata=_row("count", "0", "Render processes that work for one visitor at the same time; 0 is no limit.")
+    )
+    queue: int = field(metadata=_row("count", "256", "Requests for pictures and figures that may wait in all.", 1))
+    queue_per_visitor: int = field(
+        metadata=_row(
+            "count",
+            "128",
+            "Requests of one visitor that may wait; beyond it their oldest that is not urgent is refused. 0 is no limit.",
+        )
+    )
+    jobs: int = field(
+        metadata=_row(
+            "count", "4", "Jobs (full-size results, measurements, synthetic images) that run at once in all.", 1
+        )
+    )
+    jobs_per_visitor: int = field(metadata=_row("count", "3", "Jobs of one visitor that run at once; 0 is no limit."))
+    max_sessions: int = field(
+        metadata=_row(
+            "count", "0", "Browser windows that may be connected; one more is asked to wait for a place. 0 is no limit."
+        )
+    )
     pixel_limit: int = field(metadata=_row("px", "1e11", "Images with more pixels (width x height) are not opened.", 1))
     view_seconds: float = field(metadata=_row("seconds", "30", "A view that takes longer is ended.", 1))
     job_seconds: float = field(
@@ -99,6 +123,11 @@ class Settings:
         )
     )
     upload_bytes: int = field(metadata=_row("bytes", "4 GB", "The largest file that can be uploaded."))
+    upload_session_bytes: int = field(
+        metadata=_row(
+            "bytes", "10 GB", "What one session may keep: its uploads, the files made for it and those being made."
+        )
+    )
     upload_grace_seconds: float = field(
         metadata=_row("seconds", "15 min", "How long uploads are kept after their visitor has gone.", 1)
     )
@@ -143,6 +172,21 @@ class Settings:
             "0",
             "How long browsers shall ask this host by HTTPS only (Strict-Transport-Security), for a server behind TLS; 0 says "
             "nothing.",
+        )
+    )
+    metrics: int = field(
+        metadata=_row(
+            "count",
+            "0",
+            "1 counts requests, jobs and uploads for Prometheus, at `augviz/metrics`, which needs no cookie: block it at the "
+            "proxy (needs requirements-metrics.txt).",
+        )
+    )
+    log_format: str = field(
+        metadata=_row(
+            "log",
+            "text",
+            "`text` logs warnings and what is worse; `json` logs every start, end and refusal too, one JSON object a line.",
         )
     )
     scheduler: str = field(
@@ -251,6 +295,10 @@ def _value(row: Setting, raw: Any, start: Path, where: str, environ: Mapping[str
     if row.kind == "scheduler":
         if not isinstance(raw, str) or not re.match(r"([a-z]+://)?[^\s/]+:\d{1,5}$", raw):
             raise SettingsError(f"{where}: an address as tcp://10.0.0.1:8786 is needed, got {raw!r}.")
+        return raw
+    if row.kind == "log":
+        if raw not in FORMATS:
+            raise SettingsError(f"{where}: one of {', '.join(FORMATS)} is needed, got {raw!r}.")
         return raw
     if row.kind == "md5":
         if not isinstance(raw, str) or not re.fullmatch(r"[0-9a-fA-F]{32}", raw):

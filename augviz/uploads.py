@@ -20,9 +20,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
-from augviz import held_folder
+from augviz import events, held_folder, metrics
 from augviz.arrivals import SPARE_BYTES, UploadError, display_name, write_chunks
 from augviz.errors import ImageError
+from augviz.quotas import STEP_BYTES, Quotas, bytes_below, file_bytes
 from augviz.settings import get_settings
 
 MAX_FILES = 100
@@ -62,6 +63,7 @@ class _Place:
 
     name: str
     path: Path
+    expected_bytes: int = 0
     stop: Callable[[], None] | None = None
 
 
@@ -71,6 +73,7 @@ class _Session:
 
     Attributes:
         visitor: who alone may send files to it and fetch those made for it.
+        arriving: bytes that are set aside for what is being received, by id.
         works: what stops other work that is done for the visitor, with the id of the upload that it reads ("" for none).
     """
 
@@ -82,6 +85,7 @@ class _Session:
     files: dict[str, Upload] = field(default_factory=dict)
     places: dict[str, _Place] = field(default_factory=dict)
     made: dict[str, Upload] = field(default_factory=dict)
+    arriving: dict[str, int] = field(default_factory=dict)
     works: dict[Callable[[], None], str] = field(default_factory=dict)
 
 
@@ -92,15 +96,23 @@ class Uploads:
         root: the folder that all servers share; each makes one of its own in it.
         max_bytes: of one file.
         grace_seconds: how long files are kept after their session was seen last.
+        quotas: what a session and all of them may keep.
         clock: seconds; only differences count.
     """
 
     def __init__(
-        self, root: Path, *, max_bytes: int, grace_seconds: float, clock: Callable[[], float] = time.monotonic
+        self,
+        root: Path,
+        *,
+        max_bytes: int,
+        grace_seconds: float,
+        quotas: Quotas = Quotas(),  # noqa: B008 - frozen
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.max_bytes = max_bytes
         self.grace_seconds = grace_seconds
         self._root = root
+        self._quotas = quotas
         self._clock = clock
         self._lock = threading.Lock()  # guards all below; never held while files are written or removed
         self._sessions: dict[str, _Session] = {}
@@ -151,15 +163,23 @@ class Uploads:
         """This server's folder, made and locked at the first use. Called with the lock held."""
         if self._folder is None:
             self._folder, self._held = held_folder.make(self._root)
+        elif not held_folder.is_there(self._folder):  # somebody has removed it; what was sent is gone
+            if self._held is not None:
+                self._held.close()
+            self._held = held_folder.hold(self._folder)
         return self._folder
 
     # Sessions
 
     def open_session(self, visitor: str = "") -> str:
-        """A new session's token; its addresses answer to this visitor only."""
+        """A new session's token; its addresses answer to this visitor only. Raises UploadError where the disk takes nothing."""
         token = secrets.token_urlsafe(18)
         with self._lock:
-            self._sessions[token] = _Session(self._own_folder() / secrets.token_hex(8), self._clock(), visitor)
+            try:
+                folder = self._own_folder() / secrets.token_hex(8)
+            except OSError as error:
+                raise UploadError(f"No file can be stored on this server: {error.strerror}.", 507) from error
+            self._sessions[token] = _Session(folder, self._clock(), visitor)
         return token
 
     def belongs(self, token: str, visitor: str) -> bool:
@@ -167,6 +187,12 @@ class Uploads:
         with self._lock:
             session = self._sessions.get(token)
             return session is not None and session.visitor == visitor
+
+    def visitor_of(self, token: str) -> str:
+        """Whose session it is; "" where that is nobody in particular, or it is not there any more."""
+        with self._lock:
+            session = self._sessions.get(token)
+            return session.visitor if session else ""
 
     def hold(self, token: str) -> None:
         """The visitor is there: keep the session until it is released."""
@@ -248,27 +274,30 @@ class Uploads:
             folder = folder.parent
         return max(0, shutil.disk_usage(folder).free - SPARE_BYTES)
 
-    def place(self, token: str, name: str) -> tuple[str, Path]:
+    def place(self, token: str, name: str, needed_bytes: int = 0) -> tuple[str, Path]:
         """Id and path of a file that is going to be made; `adopt` keeps it, `remove` gives it up.
 
         Args:
             name: what the visitor shall call it; the path has its ending.
+            needed_bytes: what it can take, which is set aside.
 
         Raises:
-            UploadError: the session is unknown, or the disk takes no folder.
+            UploadError: the session is unknown, it or the cache may not keep as much, or the disk takes no folder.
         """
-        shown = display_name(name)
+        shown, elsewhere = display_name(name), self._elsewhere()
         file_id = secrets.token_hex(16) + Path(shown).suffix
         with self._lock:
             session = self._sessions.get(token)
             if session is None:
                 raise UploadError(ENDED, 403)
+            self._check_quotas(session, shown, needed_bytes, elsewhere)
             path = session.folder / secrets.token_hex(8) / file_id
             try:
+                self._own_folder()
                 path.parent.mkdir(mode=0o700, parents=True)
             except OSError as error:
                 raise UploadError(f"{shown}: it cannot be stored: {error.strerror}.", 507) from error
-            session.places[file_id] = _Place(shown, path)
+            session.places[file_id] = _Place(shown, path, needed_bytes)
             session.seen = self._clock()
         return file_id, path
 
@@ -352,22 +381,49 @@ class Uploads:
             spare: what stays free on the disk.
 
         Raises:
-            UploadError: the session is unknown or has too many files, the file is empty or too large, the disk has no
-                room, or fewer or more bytes came than were announced.
+            UploadError: the session is unknown, has too many files or keeps too much, the file is empty or too large, cache
+                or disk have no room, or fewer or more bytes came than were announced.
         """
+        began, outcome, count, visitor = time.monotonic(), "broken", 0, self.visitor_of(token)
+        try:
+            upload = await self._receive(token, name, length, chunks, spare)
+            outcome, count = "done", upload.file_bytes
+            metrics.count("upload_bytes", count)
+            return upload
+        except UploadError as error:
+            outcome = "refused" if error.status in (413, 507) else "broken"
+            if outcome == "refused":
+                metrics.count("refusals", what="upload")
+            raise
+        finally:
+            metrics.count("uploads", outcome=outcome)
+            level, seconds = logging.WARNING if outcome == "refused" else logging.INFO, time.monotonic() - began
+            events.tell("upload_end", level=level, outcome=outcome, visitor=visitor, bytes=count, seconds=seconds)
+
+    async def _receive(
+        self, token: str, name: str, length: int | None, chunks: AsyncIterator[bytes], spare: int
+    ) -> Upload:
+        upload_id, shown = secrets.token_hex(16), display_name(name)
+        elsewhere = await asyncio.to_thread(self._elsewhere)
         with self._lock:
             session = self._sessions.get(token)
             if session is None:
                 raise UploadError(ENDED, 403)
             if len(session.files) + session.receiving >= MAX_FILES:
                 raise UploadError(f"{MAX_FILES} files have been sent, which is the limit; delete one first.", 413)
+            if length is None or length <= self.max_bytes:  # else it is refused for that
+                self._check_quotas(session, shown, length or 0, elsewhere)
+            session.arriving[upload_id] = length or 0
             session.receiving += 1
-        upload_id = secrets.token_hex(16)
         part = session.folder / f"{upload_id}.part"
         try:
+            with self._lock:
+                if self._sessions.get(token) is session:
+                    self._own_folder()
             session.folder.mkdir(mode=0o700, exist_ok=True)
-            count = await write_chunks(part, display_name(name), length, chunks, max_bytes=self.max_bytes, spare=spare)
-            upload = Upload(upload_id, display_name(name), session.folder / upload_id, count)
+            room = self._within_quotas(session, upload_id, shown, chunks, elsewhere)
+            count = await write_chunks(part, shown, length, room, max_bytes=self.max_bytes, spare=spare)
+            upload = Upload(upload_id, shown, session.folder / upload_id, count)
             with self._lock:
                 if self._sessions.get(token) is not session:
                     raise UploadError(ENDED, 403)
@@ -375,12 +431,52 @@ class Uploads:
                 session.files[upload_id] = upload
                 return upload
         except OSError as error:
-            raise UploadError(f"{display_name(name)}: it cannot be stored: {error.strerror}.", 507) from error
+            raise UploadError(f"{shown}: it cannot be stored: {error.strerror}.", 507) from error
         finally:
             with self._lock:
                 session.receiving -= 1
+                del session.arriving[upload_id]
                 session.seen = self._clock()
             part.unlink(missing_ok=True)
+
+    async def _within_quotas(
+        self, session: _Session, upload_id: str, name: str, chunks: AsyncIterator[bytes], elsewhere: int
+    ) -> AsyncIterator[bytes]:
+        """The chunks as long as there is room for them: what was not announced is set aside step by step."""
+        count = 0
+
+        def set_aside() -> None:
+            with self._lock:
+                more = count - session.arriving[upload_id]
+                if more > 0:
+                    self._check_quotas(session, name, more, elsewhere)
+                    session.arriving[upload_id] += more
+
+        async for chunk in chunks:
+            count += len(chunk)
+            if count - session.arriving[upload_id] >= STEP_BYTES:
+                set_aside()
+            yield chunk
+        set_aside()
+
+    def _elsewhere(self) -> int:
+        """What is in the cache folder beside this server's files. Called without the lock: it looks at many files."""
+        return self._quotas.elsewhere(self._folder)
+
+    def _check_quotas(self, session: _Session, name: str, needed: int, elsewhere: int) -> None:
+        """Raises UploadError where there is no room for more. Called with the lock held."""
+        if self._quotas != Quotas():
+            everything = elsewhere + sum(_kept_bytes(one) for one in self._sessions.values())
+            self._quotas.check(name, needed, _kept_bytes(session), everything)
+
+
+def _kept_bytes(session: _Session) -> int:
+    """What a session keeps: its files, working copies of them, and what is set aside for those that are not whole yet."""
+    files = sum(one.file_bytes for one in (*session.files.values(), *session.made.values()))
+    places = sum(max(one.expected_bytes, bytes_below(one.path.parent)) for one in session.places.values())
+    # The names of working copies have a dot after the upload's id; those of uploads that are not whole end in .part.
+    copies = sum(file_bytes(path) for path in session.folder.glob("*.*") if path.suffix != ".part")
+    return files + places + copies + sum(session.arriving.values())
 
 
 def _stop_all(sessions: Iterable[_Session]) -> None:
@@ -398,7 +494,10 @@ def get_uploads() -> Uploads:
     """The uploads of this server."""
     settings = get_settings()
     return Uploads(
-        settings.cache_folder / "uploads", max_bytes=settings.upload_bytes, grace_seconds=settings.upload_grace_seconds
+        settings.cache_folder / "uploads",
+        max_bytes=settings.upload_bytes,
+        grace_seconds=settings.upload_grace_seconds,
+        quotas=Quotas(settings.upload_session_bytes, settings.cache_quota_bytes, settings.cache_folder),
     )
 
 

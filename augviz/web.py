@@ -20,12 +20,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from augviz import incidents, visitors
+from augviz import held_folder, incidents, visitors
 from augviz.answers import Answers, Question, Waiter
 from augviz.child import Answer
-from augviz.errors import ArgumentError, AugvizError, Cancelled, StepError
+from augviz.errors import ArgumentError, AugvizError, Cancelled, ServerBusy, StepError
 from augviz.model import QUALITIES
 from augviz.recipes import Recipe, lookup
+from augviz.settings import get_settings
 from augviz.uploads import get_uploads, keep_swept
 from augviz.workers import get_pool
 
@@ -64,9 +65,14 @@ def routes(base_path: str = "", answers: Callable[[], Answers] | None = None) ->
 
 @contextlib.asynccontextmanager
 async def lifespan(app: object) -> AsyncIterator[None]:
-    """Start the workers with the server, and end them with it; keep only the uploads of visitors who are there."""
-    pool = get_pool()
+    """Start the workers with the server, and end them with it; keep only the uploads of visitors who are there.
+
+    What jobs of an earlier server were writing that was killed is removed.
+    """
+    pool, settings = get_pool(), get_settings()
     pool.warm()
+    for name in ("copies", "synthetic"):
+        held_folder.sweep_files(settings.cache_folder / name, settings.job_seconds)
     sweeping = asyncio.create_task(keep_swept())
     try:
         yield
@@ -141,9 +147,9 @@ async def _jpeg(request: Request, answers: Answers, key: str, question: Question
 
 async def awaited(request: Request, answers: Answers, question: Question) -> Answer:
     """Wait for the answer as long as the browser does. Raises what the computation raises, Cancelled if it has gone."""
-    query = request.query_params
-    session = f"{visitors.asking(request)}/{query['session']}" if query.get("session") else ""
-    waiter = answers.ask(question, session=session, topic=query.get("topic", ""))
+    query, visitor = request.query_params, visitors.asking(request)
+    session = f"{visitor}/{query['session']}" if query.get("session") else ""
+    waiter = answers.ask(question, session=session, topic=query.get("topic", ""), visitor=visitor)
     done = _event_of(waiter)
     try:
         while not done.is_set():
@@ -180,6 +186,9 @@ def guarded(handler: Callable[[Request, Answers], Awaitable[Response]], answers:
             response = _refusal(request, 404, {"error": str(error)})
         except Cancelled as error:
             response = _refusal(request, 409, {"error": str(error), "class": "Cancelled"})
+        except ServerBusy as error:
+            response = _refusal(request, 503, _told(error))
+            response.headers["Retry-After"] = str(retry_seconds(error.ahead))
         except AugvizError as error:
             response = _refusal(request, 422, _told(error))
         except Exception as error:  # noqa: BLE001 - the browser reads a sentence, the log what it was
@@ -189,6 +198,11 @@ def guarded(handler: Callable[[Request, Answers], Awaitable[Response]], answers:
         return response
 
     return endpoint
+
+
+def retry_seconds(ahead: int) -> int:
+    """After how long it is worth asking again where so many requests are before; 1 to 10 seconds."""
+    return min(10, 1 + ahead // 10)
 
 
 class UnknownKeyError(Exception):

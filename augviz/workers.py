@@ -1,9 +1,10 @@
 """The pool of worker processes, from the server's side. Names worker functions by string; imports no pixels.
 
 Two lanes: "render" makes pixels, "desk" answers what needs headers only (describe, draw), so that a page never waits
-behind a picture. The latest wins: a request is dropped from the queue when a newer one with the same session and topic
-comes, and one that is being computed is told to stop; only a time limit ends a process, whose caches and imports would
-go with it. A crash costs the one request its answer and the pool one process, which is replaced.
+behind a picture. In each of them visitors take turns (`turns.py`). The latest wins: a request is dropped from the queue when
+a newer one with the same session and topic comes, and one that is being computed is told to stop; only a time limit ends a
+process, whose caches and imports would go with it. A crash costs the one request its answer and the pool one process, which
+is replaced.
 """
 
 from __future__ import annotations
@@ -11,21 +12,24 @@ from __future__ import annotations
 import asyncio
 import atexit
 import itertools
+import logging
 import threading
-from collections import deque
+import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
-from augviz.child import Answer, Call, Child, WorkerBug
+from augviz import events, metrics
+from augviz.child import Answer, Call, Child, WorkerBug, outcome_of
 from augviz.errors import StepError, WorkerCrashed, WorkerError
 from augviz.jobs import start_job
+from augviz.turns import Turns
 
 __all__ = ["MAX_QUEUED", "Answer", "Pool", "WorkerBug", "get_pool"]
 
 MAX_QUEUED = 256
-"""Requests that may wait in a lane. Beyond it a new one is refused: it would be answered when nobody looks any more."""
+"""Requests that may wait in a lane where nobody says so. Beyond it one is refused: it would be answered when nobody looks."""
 
 
 @dataclass(eq=False, slots=True)
@@ -39,10 +43,11 @@ class _Slot:
 
 @dataclass(eq=False, slots=True)
 class _Lane:
+    name: str
     slots: list[_Slot]
     arrived: threading.Condition
     threads: int
-    waiting: deque[Call] = field(default_factory=deque)
+    turns: Turns
 
 
 class Pool:
@@ -55,6 +60,9 @@ class Pool:
         tasks: module that holds the functions.
         threads: libvips' threads in each process.
         nice: how much the processes give way to others.
+        max_queued: requests that may wait in a lane.
+        max_queued_per_visitor: of one visitor; 0 is no limit of its own.
+        max_renders_per_visitor: requests of one visitor that are computed at the same time; 0 is no limit.
     """
 
     def __init__(
@@ -66,6 +74,9 @@ class Pool:
         tasks: str = "augviz.tasks",
         threads: int = 2,
         nice: int = 0,
+        max_queued: int = MAX_QUEUED,
+        max_queued_per_visitor: int = 0,
+        max_renders_per_visitor: int = 0,
     ) -> None:
         self._seconds = seconds
         self._memory_bytes = memory_bytes
@@ -74,10 +85,19 @@ class Pool:
         self._lock = threading.Lock()  # guards queues, slots and `_closed`; never held while a process is waited for
         self._numbers = itertools.count(1)
         self._closed = False
-        self._lanes = {
-            "render": _Lane([_Slot() for _ in range(render_workers)], threading.Condition(self._lock), threads),
-            "desk": _Lane([_Slot()], threading.Condition(self._lock), 1),
-        }
+        # Who is refused for another's request is told from a thread: the other one may hold a lock that they need.
+        self._telling = ThreadPoolExecutor(1, "augviz-refusals")
+
+        def lane(name: str, processes: int, threads: int) -> _Lane:
+            turns = Turns(
+                max_waiting=max_queued,
+                max_waiting_per_visitor=max_queued_per_visitor,
+                max_computing_per_visitor=max_renders_per_visitor,
+            )
+            slots = [_Slot() for _ in range(processes)]
+            return _Lane(name, slots, threading.Condition(self._lock), threads, turns)
+
+        self._lanes = {"render": lane("render", render_workers, threads), "desk": lane("desk", 1, 1)}
         atexit.register(self.close)
 
     def submit(
@@ -90,30 +110,34 @@ class Pool:
         topic: str = "",
         seconds: float | None = None,
         urgent: bool = False,
+        visitor: str = "",
     ) -> Future[Answer]:
-        """Put a request in the queue, `urgent` ones ahead of the others. With a session and a topic it takes the place of an
-        older one with the same.
+        """Put a request in the queue, `urgent` ones ahead of the same visitor's others. With a session and a topic it takes
+        the place of an older one with the same.
 
-        Raises WorkerError if the queue is full. The future raises what `Child.ask` does; only `cancel` cancels it.
+        Raises ServerBusy if the queue is full, WorkerError if the pool is closed. The future raises what `Child.ask` does,
+        and ServerBusy where it had to make room; only `cancel` cancels it.
         """
         limit = self._seconds if seconds is None else seconds
         named = (session, topic) if session and topic else None
-        call = Call(next(self._numbers), function, args, limit, named, urgent=urgent)
+        call = Call(next(self._numbers), function, args, limit, named, urgent=urgent, visitor=visitor)
         with self._lock:
             if self._closed:
                 raise WorkerError("The workers have been closed.")
             place = self._lanes[lane]
             older = self._take(lambda other: call.topic is not None and other.topic == call.topic)
-            if len(place.waiting) >= MAX_QUEUED:
-                raise WorkerError(
-                    f"The server is busy: {MAX_QUEUED} requests are waiting, which is the limit; try again in a moment."
-                )
-            ahead = sum(other.urgent for other in place.waiting) if urgent else len(place.waiting)
-            place.waiting.insert(ahead, call)
+            refusal = place.turns.add(call)
             place.arrived.notify()
             self._start_threads(place)
         for old in older:
             old.give_up()
+        if refusal is not None:
+            refused, error = refusal
+            metrics.count("refusals", what="request")
+            events.tell("refused", level=logging.WARNING, what="request", visitor=refused.visitor, ahead=error.ahead)
+            if refused is call:
+                raise error
+            self._telling.submit(refused.settle, error)
         return call.future
 
     def call(self, function: str, args: Mapping[str, Any], **options: Any) -> Answer:
@@ -175,6 +199,7 @@ class Pool:
             child.end()
         for thread in threads:
             thread.join(timeout=5)
+        self._telling.shutdown()
         atexit.unregister(self.close)
 
     def _start_threads(self, lane: _Lane) -> None:
@@ -187,13 +212,18 @@ class Pool:
         """The thread of one worker: take a request, have it answered, replace the process if it ended."""
         self._start_child(lane, slot)
         while (call := self._next(lane, slot)) is not None:
+            began = time.monotonic()
+            events.tell("render_start", id=call.number, function=call.function, visitor=call.visitor)
             try:
-                call.settle(self._answer(lane, slot, call))
+                outcome: Answer | Exception = self._answer(lane, slot, call)
             except Exception as error:  # noqa: BLE001 - raised where the future is asked; this thread goes on
-                call.settle(error)
-            finally:
-                with self._lock:
-                    slot.call = None
+                outcome = error
+            with self._lock:
+                slot.call = None
+                lane.turns.done(call)
+                lane.arrived.notify()  # a visitor who was at their limit is below it
+            _note(lane, slot, call, began, outcome)
+            call.settle(outcome)
             if slot.child is not None and not slot.child.is_alive:
                 self._start_child(lane, slot)
         if slot.child is not None:
@@ -225,6 +255,7 @@ class Pool:
         old = slot.child
         if old is not None:
             old.end()
+            metrics.count("worker_restarts", lane=lane.name)
         try:
             child = Child(tasks=self._tasks, memory_bytes=self._memory_bytes, nice=self._nice, threads=lane.threads)
         except OSError:
@@ -233,15 +264,16 @@ class Pool:
         with self._lock:
             slot.child = child
             closed = self._closed
+        events.tell("worker_start", lane=lane.name, pid=child.pid, again=old is not None)
         if closed:
             child.end()
 
     def _next(self, lane: _Lane, slot: _Slot) -> Call | None:
         with self._lock:
             while not self._closed:
-                if lane.waiting:
-                    slot.call = lane.waiting.popleft()
-                    return slot.call
+                if (call := lane.turns.next()) is not None:
+                    slot.call = call
+                    return call
                 lane.arrived.wait()
         return None
 
@@ -249,10 +281,29 @@ class Pool:
         """Take the meant requests out of the queues; returns them, and those of them that are being computed."""
         found: list[Call] = []
         for lane in self._lanes.values():
-            found += [call for call in lane.waiting if is_meant(call)]
-            lane.waiting = deque(call for call in lane.waiting if not is_meant(call))
+            found += lane.turns.take(is_meant)
             found += [slot.call for slot in lane.slots if slot.call is not None and is_meant(slot.call)]
         return found
+
+
+def _note(lane: _Lane, slot: _Slot, call: Call, began: float, outcome: Answer | Exception) -> None:
+    """Count and log a request that a worker has had."""
+    queued, seconds = began - call.asked_at, time.monotonic() - began
+    word = outcome_of(outcome if isinstance(outcome, Exception) else None)
+    metrics.count("renders", function=call.function, outcome=word)
+    metrics.observe("render_seconds", seconds, function=call.function)
+    metrics.observe("queue_seconds", queued, lane=lane.name)
+    events.tell(
+        "render_end",
+        level=logging.WARNING if word in ("crashed", "timed_out", "bug") else logging.INFO,
+        id=call.number,
+        function=call.function,
+        outcome=word,
+        visitor=call.visitor,
+        queue_seconds=queued,
+        seconds=seconds,
+        pid=slot.child.pid if slot.child is not None else None,
+    )
 
 
 def _is_doubtful(error: WorkerCrashed | StepError, child: Child | None) -> bool:
@@ -285,5 +336,8 @@ def get_pool() -> Pool:
                 render_workers=settings.workers,
                 seconds=settings.view_seconds,
                 memory_bytes=settings.worker_memory_bytes,
+                max_queued=settings.queue,
+                max_queued_per_visitor=settings.queue_per_visitor,
+                max_renders_per_visitor=settings.renders_per_visitor,
             )
         return _pool

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from augviz import copies, working_copy
+from augviz import copies, held_folder, working_copy
 from augviz.cli import main
 from augviz.context import Context
 from augviz.errors import ImageError
 from augviz.headers import describe
 from augviz.model import Header, ImageFacts, InputChoice
 from augviz.settings import Settings, get_settings
+from augviz.sources import cache_bytes
 from augviz.uploads import Upload, Uploads, get_uploads
 from tests import samples
 
@@ -207,15 +208,19 @@ def test_the_copy_of_an_upload_lies_beside_it_and_goes_with_it(tmp_path: Path, s
     assert copies.path_for(two.path, PLAIN) == kept
 
 
-def test_an_uploads_copy_needs_no_quota(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AUGVIZ_CACHE_QUOTA_BYTES", "0")
-    get_settings.cache_clear()
+def test_uploads_and_their_copies_count_in_the_quota(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     uploads = get_uploads()
     upload = sent(uploads, uploads.open_session(), picture(tmp_path / "a.jpg"))
-
+    assert cache_bytes() >= upload.file_bytes
     assert make(upload.path).is_file()
-    with pytest.raises(ImageError, match="quota"):
-        make(tmp_path / "a.jpg")
+    monkeypatch.setenv("AUGVIZ_CACHE_QUOTA_BYTES", str(cache_bytes()))
+    get_settings.cache_clear()
+
+    for path in (upload.path, tmp_path / "a.jpg"):
+        with pytest.raises(ImageError, match="quota"):
+            copies.check_room(path, Header(10, 10, 3, "uchar"), "lossless")
 
 
 def test_a_copy_beyond_the_quota_is_refused_with_the_sizes(tmp_path: Path) -> None:
@@ -252,11 +257,12 @@ def test_copies_of_files_that_are_gone_make_room(tmp_path: Path, settings: Setti
 def test_files_that_were_never_finished_go_when_no_job_can_still_write_them(tmp_path: Path, settings: Settings) -> None:
     folder = settings.cache_folder / "copies"
     folder.mkdir(parents=True)
-    for name in (".old.0.tif", ".new.0.tif", "old.json", "new.json"):
+    for name in (".left.0.tif", "old.json", "new.json"):
         (folder / name).touch()
-    for name in (".old.0.tif", "old.json"):
-        os.utime(folder / name, (1, 1))
-    copies.sweep()
+    os.utime(folder / "old.json", (1, 1))
+    with held_folder.new_file(folder / ".new.0.tif"):
+        os.utime(folder / ".new.0.tif", (1, 1))
+        copies.sweep()
 
     assert files_of(settings) == [".new.0.tif", "new.json"]
 

@@ -13,6 +13,7 @@ import pytest
 
 from augviz.arrivals import UploadError, display_name
 from augviz.errors import ImageError
+from augviz.quotas import Quotas
 from augviz.sources import SourceRef, resolve
 from augviz.uploads import MAX_FILES, Upload, Uploads, get_uploads
 
@@ -47,6 +48,17 @@ async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
 
 def send(uploads: Uploads, token: str, *parts: bytes, name: str = "a.tif", length: int | None = None) -> Upload:
     return asyncio.run(uploads.receive(token, name, length, chunks(*parts), spare=0))
+
+
+@pytest.fixture
+def limited(tmp_path: Path, clock: Clock) -> Iterator[Uploads]:
+    """A session may keep 100 bytes; the cache, which has 50 bytes of something else, may hold 250."""
+    (tmp_path / "synthetic").mkdir()
+    (tmp_path / "synthetic" / "tissue.tif").write_bytes(b"x" * 50)
+    quotas = Quotas(session_bytes=100, cache_bytes=250, folder=tmp_path)
+    made = Uploads(tmp_path / "uploads", max_bytes=1000, grace_seconds=GRACE, quotas=quotas, clock=clock)
+    yield made
+    made.close()
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -272,3 +284,57 @@ def test_the_servers_own_limits_are_those_of_the_settings() -> None:
 
     assert get_uploads().max_bytes == 4 * 10**9
     assert get_uploads().grace_seconds == 900
+
+
+def test_a_session_may_send_as_much_as_it_may_keep_and_no_more(limited: Uploads, tmp_path: Path) -> None:
+    token = limited.open_session()
+    first = send(limited, token, b"x" * 60, length=60)
+
+    for length in (41, None):  # announced, and found out while it comes
+        with pytest.raises(UploadError, match="of the 100 B that one session may keep, 60 B are used") as caught:
+            send(limited, token, b"x" * 20, b"x" * 21, length=length)
+        assert caught.value.status == 413
+    send(limited, token, b"x" * 40, length=40)
+    limited.remove(token, first.id)
+    send(limited, token, b"x" * 60)
+
+    assert sum(path.stat().st_size for path in files_below(tmp_path / "uploads")) == 100
+
+
+def test_what_is_on_its_way_is_set_aside(limited: Uploads) -> None:
+    token = limited.open_session()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"x"
+        with pytest.raises(UploadError, match="one session may keep"):
+            await limited.receive(token, "b.tif", 40, chunks(b"x" * 40), spare=0)
+        yield b"x" * 69
+
+    upload = asyncio.run(limited.receive(token, "a.tif", 70, slow(), spare=0))
+
+    assert limited.files(token) == (upload,)
+
+
+def test_results_and_copies_count_as_what_a_session_keeps(limited: Uploads) -> None:
+    token = limited.open_session()
+    upload = send(limited, token, b"x" * 20)
+    upload.path.with_name(f"{upload.id}.copy.tif").write_bytes(b"x" * 10)
+    file_id, path = limited.place(token, "result.tif", 50)
+
+    with pytest.raises(UploadError, match="100 B that one session may keep, 80 B are used"):
+        send(limited, token, b"x" * 21)
+    with pytest.raises(UploadError, match="may keep, 80 B are used"):
+        limited.place(token, "another.tif", 21)
+    path.write_bytes(b"x" * 30)  # it took less than it could
+    limited.adopt(token, file_id)
+    send(limited, token, b"x" * 21)
+
+
+def test_all_sessions_together_keep_to_the_quota_of_the_cache(limited: Uploads) -> None:
+    for _ in range(2):
+        send(limited, limited.open_session(), b"x" * 90)
+
+    with pytest.raises(UploadError, match="of the server's quota of 250 B, 230 B are used") as caught:
+        send(limited, limited.open_session(), b"x" * 21, length=21)
+    assert caught.value.status == 507
+    send(limited, limited.open_session(), b"x" * 20)

@@ -15,7 +15,7 @@ import pytest
 import pyvips
 
 from augviz.answers import Answers, Question
-from augviz.errors import Cancelled, WorkerCrashed
+from augviz.errors import Cancelled, ServerBusy, WorkerCrashed
 from augviz.recipes import recipe_of, register
 from augviz.web import MAX_SIDE, MIN_SIDE, routes
 from augviz.workers import Answer, Pool
@@ -130,6 +130,66 @@ def test_the_report_has_an_entry_for_every_step(real_url: str, photo: Path) -> N
     reply = fetch(f"{real_url}/report/{key}.json")
 
     assert [step["transform"] for step in told(reply)["steps"]] == ["HorizontalFlip", "Blur"]
+
+
+def test_a_busy_server_says_how_many_requests_are_before_and_when_to_ask_again(tmp_path: Path) -> None:
+    pool = Pool(render_workers=1, seconds=60, tasks="tests.worker_tasks", max_queued=12)
+    answers = Answers(pool)
+    try:
+        busy = pool.submit("listen", {"began": str(tmp_path / "began")})
+        until((tmp_path / "began").exists)
+        waiting = [pool.submit("echo", {}) for _ in range(12)]
+        with serving(routes(answers=lambda: answers)) as address:
+            refused = fetch(f"{address}/augviz/picture/{key_of('echo')}/quick.jpg")
+            pool.cancel(busy)
+            for future in waiting:
+                future.result()
+            reply = fetch(f"{address}/augviz/picture/{key_of('echo')}/quick.jpg")
+    finally:
+        pool.close()
+
+    assert (refused.status, refused.headers["retry-after"]) == (503, "2")
+    assert told(refused)["error"] == "The server is busy: 12 requests are before yours."
+    assert reply.status == 200
+
+
+def test_a_greedy_visitor_who_asks_by_http_does_not_delay_another(pool: Pool, tmp_path: Path) -> None:
+    answers, log = Answers(pool), tmp_path / "log"
+    busy = pool.submit("listen", {"began": str(tmp_path / "began")})
+    until((tmp_path / "began").exists)
+
+    def question(line: str) -> Question:
+        return Question(line, "append", {"path": str(log), "line": line})
+
+    greedy = [answers.ask(question(f"greedy {n}"), visitor="greedy") for n in range(200)]
+    shared = answers.ask(question("greedy 199"), visitor="other")
+    other = answers.ask(question("other"), visitor="other")
+    pool.cancel(busy)
+    for waiter in (*greedy, shared, other):
+        waiter.future.result()
+
+    lines = log.read_text().splitlines()
+    assert lines.index("other") <= 1
+    assert sorted(lines) == sorted({"other", *(f"greedy {n}" for n in range(200))})
+
+
+def test_who_is_refused_for_anothers_request_is_told_so(tmp_path: Path) -> None:
+    pool = Pool(render_workers=1, seconds=60, tasks="tests.worker_tasks", max_queued=3)
+    answers = Answers(pool)
+    try:
+        busy = pool.submit("listen", {"began": str(tmp_path / "began")})
+        until((tmp_path / "began").exists)
+        greedy = [answers.ask(Question(n, "echo", {"n": n}), visitor="greedy") for n in range(3)]
+        other = answers.ask(Question("other", "echo", {}), visitor="other")
+
+        with pytest.raises(ServerBusy, match="The server is busy: 3 requests are before yours"):
+            greedy[0].future.result(timeout=60)
+
+        pool.cancel(busy)
+        assert other.future.result().value["args"] == {}
+        assert [waiter.future.result().value["args"]["n"] for waiter in greedy[1:]] == [1, 2]
+    finally:
+        pool.close()
 
 
 def test_the_crash_of_a_real_transform_names_its_step_and_harms_nobody(photo: Path) -> None:
@@ -290,7 +350,7 @@ def test_quick_pictures_go_ahead_of_fine_ones_that_wait(url: str, pool: Pool, tm
         for number, quality in enumerate(("fine", "quick"), start=1):
             key = key_of("echo", {"log": str(log)}, seed=number)
             browsers.submit(fetch, f"{url}/picture/{key}/{quality}.jpg")
-            until(lambda count=number: len(waiting.waiting) == count)  # type: ignore[misc]
+            until(lambda count=number: len(waiting.turns) == count)  # type: ignore[misc]
         fetch(f"{url}/picture/{key_of('echo')}/fine.jpg?{topic}")  # in the place of the one that is being made
 
     assert log.read_text().splitlines() == ["quick", "fine"]

@@ -14,19 +14,20 @@ import psutil
 import pytest
 import pyvips
 
-from augviz import workers
 from augviz.child import exit_words
 from augviz.context import Context
 from augviz.errors import (
     AugvizError,
     Cancelled,
     ImageError,
+    ServerBusy,
     StepError,
     WorkerCrashed,
     WorkerError,
     WorkerTimeout,
 )
-from augviz.jobs import Job, find_job, start_job
+from augviz.jobs import Job, asked_by, find_job, start_job
+from augviz.settings import get_settings
 from augviz.workers import Pool, WorkerBug
 from tests.live import until
 
@@ -270,17 +271,70 @@ def test_the_desk_answers_while_every_render_worker_is_busy(single: Pool, tmp_pa
     assert not busy.done()
 
 
-def test_a_full_queue_refuses_with_a_sentence(single: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "MAX_QUEUED", 2)
-    busy = single.submit("listen", {"began": str(tmp_path / "began")})
+def test_a_full_queue_refuses_and_says_how_many_are_before(tmp_path: Path) -> None:
+    pool = Pool(render_workers=1, seconds=60, tasks=TASKS, max_queued=2)
+    try:
+        busy = pool.submit("listen", {"began": str(tmp_path / "began")})
+        began(tmp_path / "began")
+        waiting = [pool.submit("echo", {}) for _ in range(2)]
+
+        with pytest.raises(ServerBusy, match=r"The server is busy: 2 requests are before yours\.") as caught:
+            pool.submit("echo", {})
+
+        pool.cancel(busy)
+        assert caught.value.ahead == 2
+        assert [future.result().value["args"] for future in waiting] == [{}, {}]
+    finally:
+        pool.close()
+
+
+def test_a_greedy_visitor_delays_another_by_no_more_than_what_is_under_way(single: Pool, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    single.submit("sleep", {"seconds": 0.3, "began": str(tmp_path / "began")}, visitor="greedy")
     began(tmp_path / "began")
-    waiting = [single.submit("echo", {}) for _ in range(2)]
+    greedy = [
+        single.submit("append", {"path": str(log), "line": f"greedy {n}"}, visitor="greedy", urgent=n % 2 == 0)
+        for n in range(200)
+    ]
+    single.submit("append", {"path": str(log), "line": "other"}, visitor="other").result()
+    for future in greedy:
+        future.result()
 
-    with pytest.raises(WorkerError, match="2 requests are waiting, which is the limit"):
-        single.submit("echo", {})
+    lines = log.read_text().splitlines()
+    assert lines[0] == "other"
+    assert len(lines) == 201
 
-    single.cancel(busy)
-    assert [future.result().value["args"] for future in waiting] == [{}, {}]
+
+def test_a_visitor_at_their_limit_leaves_a_worker_to_the_others(tmp_path: Path) -> None:
+    pool = Pool(render_workers=2, seconds=60, tasks=TASKS, max_renders_per_visitor=1)
+    try:
+        busy = pool.submit("listen", {"began": str(tmp_path / "began")}, visitor="a")
+        began(tmp_path / "began")
+        held = pool.submit("echo", {}, visitor="a")
+
+        assert pool.call("echo", {"n": 1}, visitor="b").value["args"] == {"n": 1}
+        assert not held.done()
+
+        pool.cancel(busy)
+        assert held.result().value["args"] == {}
+    finally:
+        pool.close()
+
+
+def test_beyond_a_visitors_own_limit_their_oldest_that_is_not_urgent_is_refused(tmp_path: Path) -> None:
+    pool = Pool(render_workers=1, seconds=60, tasks=TASKS, max_queued_per_visitor=2)
+    try:
+        busy = pool.submit("listen", {"began": str(tmp_path / "began")}, visitor="a")
+        began(tmp_path / "began")
+        urgent, old, new = (pool.submit("echo", {"n": n}, visitor="a", urgent=n == 0) for n in range(3))
+
+        with pytest.raises(ServerBusy, match="More than 2 of your requests are waiting"):
+            old.result()
+
+        pool.cancel(busy)
+        assert [future.result().value["args"]["n"] for future in (urgent, new)] == [0, 2]
+    finally:
+        pool.close()
 
 
 @pytest.mark.parametrize(
@@ -469,6 +523,31 @@ def test_a_job_gives_way_to_previews() -> None:
     value = job("niceness", {}).result().value
 
     assert value == {"nice": os.nice(0) + 10, "threads": "1"}
+
+
+def test_a_visitors_own_jobs_have_a_limit_that_leaves_room_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUGVIZ_JOBS", "3")
+    monkeypatch.setenv("AUGVIZ_JOBS_PER_VISITOR", "2")
+    get_settings.cache_clear()
+    work = [job("sleep", {"seconds": 600}, visitor="a") for _ in range(2)]
+    try:
+        with pytest.raises(WorkerError, match="2 jobs of yours are running, which is the limit for one visitor"):
+            job("echo", {}, visitor="a")
+        with asked_by("a"), pytest.raises(WorkerError, match="2 jobs of yours"):
+            job("echo", {})
+        work.append(job("sleep", {"seconds": 600}, visitor="b"))
+        with pytest.raises(WorkerError, match="3 jobs are running, 2 of yours, and 3 is the limit"):
+            job("echo", {}, visitor="a")
+        with pytest.raises(WorkerError, match="3 jobs are running, and 3 is the limit"):
+            job("echo", {})
+    finally:
+        monkeypatch.undo()
+        get_settings.cache_clear()
+        for one in work:
+            one.cancel()
+            one.wait_gone(60)
 
 
 def test_a_job_is_found_by_its_id() -> None:
