@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run libvips test lint types unit torch system fidelity estimates bench audit memory screenshots works browser format clean
+.PHONY: help run libvips test lint types unit torch system fidelity estimates bench audit load memory screenshots works browser format clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ - /'
@@ -25,7 +25,7 @@ $(1)/.ready: $(2)
 	@touch $$@
 endef
 $(eval $(call environment,.venv,requirements.txt))
-$(eval $(call environment,.venv-test,requirements.txt requirements-dask.txt requirements-test.txt))
+$(eval $(call environment,.venv-test,requirements.txt requirements-dask.txt requirements-metrics.txt requirements-test.txt))
 $(eval $(call environment,.venv-torch,requirements.txt requirements-test.txt requirements-torch.txt))
 $(eval $(call environment,.venv-system,requirements.txt,pyvips-binary))
 $(eval $(call environment,.venv-system-test,requirements.txt requirements-test.txt,pyvips-binary))
@@ -74,6 +74,12 @@ bench: .venv-test/.ready browser ## Measure how fast previews and tiles are, alo
 
 audit: .venv-test/.ready ## Measure how long audits of 1000 to 10000 images take, and whether memory stays flat
 	.venv-test/bin/python -m bench.audit
+
+SESSIONS ?= 20
+MINUTES ?= 10
+
+load: .venv-test/.ready browser ## Load a server with SESSIONS=20 for MINUTES=10: edits, uploads, jobs, hostile files, crashes
+	.venv-test/bin/python -m bench.load --sessions $(SESSIONS) --minutes $(MINUTES)
 
 memory: .venv-torch/.ready ## Measure what DataLoaders take in memory, against what is computed
 	.venv-torch/bin/python -m bench.memory

@@ -21,7 +21,7 @@ import augviz.ui.explore
 import augviz.ui.inspect_page
 import augviz.ui.memory_page
 import augviz.ui.transforms  # noqa: F401
-from augviz import exact_routes, incidents, result_routes, tile_routes, upload_routes, visitors
+from augviz import events, exact_routes, incidents, metrics, result_routes, tile_routes, upload_routes, visitors
 from augviz.errors import SettingsError
 from augviz.guarding import Guard, nameless, signed_claims
 from augviz.settings import get_settings
@@ -45,7 +45,10 @@ if SETTINGS.sign_in and importlib.util.find_spec("authlib") is None:
         "sign_in: Authlib is needed to sign visitors in; install it with pip install 'streamlit[auth]'."
     )
 
+if SETTINGS.metrics:
+    metrics.start()
 incidents.keep_logs_discreet()
+events.begin(SETTINGS.log_format)
 nameless()
 guard = Middleware(
     Guard,
@@ -54,6 +57,7 @@ guard = Middleware(
     trusted_header=SETTINGS.trusted_header,
     signed_in=_signed_in if SETTINGS.sign_in else None,
     hsts_seconds=SETTINGS.hsts_seconds,
+    open_path=metrics.ADDRESS if SETTINGS.metrics else "",
 )
 
 app = st.App(
@@ -66,6 +70,7 @@ app = st.App(
         *result_routes.routes(BASE_PATH),
         *exact_routes.routes(BASE_PATH),
         *tile_routes.routes(BASE_PATH),
+        *metrics.routes(BASE_PATH),
     ],
     lifespan=lifespan,
     middleware=[guard],

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import platform
+import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -133,7 +134,7 @@ def save(out: Path, libvips: str, made_on: str, costs: Mapping[str, Mapping[str,
     values = {name: {form: asdict(cost) for form, cost in each.items()} for name, each in costs.items()}
     text = json.dumps({**identity(), "libvips": libvips, "made_on": made_on, "costs": values}, indent=1)
     out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.{os.getpid()}")
+    part = out.with_name(f".{out.name}.{secrets.token_hex(8)}")
     try:
         part.write_text(text, encoding="utf-8")
         os.replace(part, out)

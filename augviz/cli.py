@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
@@ -68,6 +69,9 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0, or what the command gives, or `FAILED` after one line on standard error."""
     signal.signal(signal.SIGTERM, _leave)
+    # What happened is told in one line on standard error, which the log of a server would come before.
+    logging.getLogger("augviz").addHandler(logging.NullHandler())
+    logging.getLogger("augviz").propagate = False
     status = 0
     try:
         options = _parser().parse_args(arguments)
@@ -442,8 +446,10 @@ def _blamed(request: Mapping[str, Any], failure: WorkerCrashed | WorkerTimeout, 
 def _run(
     function: str, request: Mapping[str, Any], show: Show | None, at_most_seconds: float = float("inf")
 ) -> dict[str, Any]:
+    from augviz.child import CannotStart
     from augviz.jobs import start_job
     from augviz.settings import get_settings
+    from augviz.units import bytes_text
 
     settings = get_settings()
     job = start_job(
@@ -460,6 +466,13 @@ def _run(
             while job.wait(0.1) == "running":
                 show(*job.progress)
         return job.result().value
+    except CannotStart as error:
+        if not settings.job_memory_bytes:
+            raise
+        allowed = bytes_text(settings.job_memory_bytes)
+        raise WorkerError(
+            f"{function}: the process could not start within its limit of {allowed} of memory."
+        ) from error
     except BaseException:
         job.cancel()
         raise

@@ -110,11 +110,11 @@ def estimate(request: Mapping[str, Any], work: Work, as_json: bool) -> str:
 
 
 def _profile_text(whole: profiles.Profile, steps: profiles.StepTimes) -> str:
-    environment = dict(whole.environment)
+    environment, text = dict(whole.environment), profiles.megapixels_text
     rows = [
         (profiles.TITLES[whole.way], _repeats_text(whole.wall)),
         ("processor time", _repeats_text(whole.cpu)),
-        ("speed", f"{whole.megapixels_per_second:.3g} MP/s of {whole.megapixels:.3g} MP"),
+        ("speed", f"{text(whole.megapixels_per_second)} MP/s of {text(whole.megapixels)} MP"),
         ("peak memory", _memory_text(whole, environment)),
     ]
     width = max(len(name) for name, _ in rows)

@@ -113,6 +113,13 @@ def _normalize(firing: Firing) -> tuple[Any, ...]:
     return (A.Normalize(mean=mean, std=std, max_pixel_value=1.0, p=1.0),)
 
 
+class _Tensor:
+    """ToTensorV2 without PyTorch: the same array, seen as (bands, height, width)."""
+
+    def __call__(self, image: Array) -> dict[str, Array]:
+        return {"image": image.transpose(2, 0, 1)}
+
+
 COUNTERPARTS: dict[str, Counterpart] = {
     "HorizontalFlip": lambda firing: (A.HorizontalFlip(p=1.0),),
     "VerticalFlip": lambda firing: (A.VerticalFlip(p=1.0),),
@@ -134,6 +141,7 @@ COUNTERPARTS: dict[str, Counterpart] = {
     "GaussianBlur": _gaussian,
     "MedianBlur": _median,
     "Normalize": _normalize,
+    "ToTensor": lambda firing: (_Tensor(),),
     "NoOp": lambda firing: (A.NoOp(p=1.0),),
 }
 """What does the same work as each transform with the values that were drawn."""

@@ -166,8 +166,9 @@ def start(
         WorkerError: too many jobs are running.
     """
     kept, settings = uploads or get_uploads(), get_settings()
-    full_size.check_room("The full-size result", full_size.file_bytes(draw.result, full_size.TIFF), kept)
-    file_id, path = kept.place(token, TEMPORARY)
+    needed = full_size.file_bytes(draw.result, full_size.TIFF)
+    full_size.check_room("The full-size result", needed, kept)
+    file_id, path = kept.place(token, TEMPORARY, needed)
     source = copies.exact_path(Path(recipe.path))
     asked = {"original": str(source), "side": SIDE, "quality": quality, "bands": bands, "out": str(path)}
     try:
@@ -177,6 +178,7 @@ def start(
             seconds=settings.job_seconds,
             memory_bytes=settings.job_memory_bytes,
             threads=full_size.THREADS,
+            visitor=visitor or kept.visitor_of(token),
         )
     except AugvizError:
         kept.remove(token, file_id)

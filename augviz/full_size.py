@@ -133,8 +133,9 @@ def start(
     """
     kept = uploads or get_uploads()
     name = file_name(image_name, recipe.seed, form)
-    check_room(name, file_bytes(draw.result, form), kept)
-    file_id, path = kept.place(token, name)
+    needed = file_bytes(draw.result, form)
+    check_room(name, needed, kept)
+    file_id, path = kept.place(token, name, needed)
     settings, source = get_settings(), copies.exact_path(Path(recipe.path))
     try:
         job = start_job(
@@ -143,6 +144,7 @@ def start(
             seconds=settings.job_seconds,
             memory_bytes=settings.job_memory_bytes,
             threads=THREADS,
+            visitor=kept.visitor_of(token),
         )
     except AugvizError:
         kept.remove(token, file_id)

@@ -79,6 +79,7 @@ class Guard:
         trusted_header: the header, in small letters, that names the user; "" asks for none.
         signed_in: says who has signed in; None asks nobody to.
         hsts_seconds: of Strict-Transport-Security; 0 sends none.
+        open_path: a path that needs neither user nor cookie, below the base path; "" is none.
     """
 
     def __init__(
@@ -90,10 +91,12 @@ class Guard:
         trusted_header: str = "",
         signed_in: SignedIn | None = None,
         hsts_seconds: float = 0,
+        open_path: str = "",
     ) -> None:
         self._app = app
         self._base = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
         self._header = trusted_header.encode()
+        self._open_paths = {_HEALTH, open_path}
         self._signed_in = signed_in
         self._secure = hsts_seconds > 0
         hsts = {"Strict-Transport-Security": f"max-age={int(hsts_seconds)}"} if self._secure else {}
@@ -132,7 +135,9 @@ class Guard:
     def _refusal(self, path: str, connection: HTTPConnection) -> tuple[int, str] | None:
         """Status and sentence for who may not ask. Notes who asks, where a route of ours is asked."""
         named_user = signed_in = ""
-        if self._header and path != _HEALTH:
+        if path in self._open_paths:
+            return None
+        if self._header:
             named = [value for name, value in connection.scope["headers"] if name == self._header]
             if len(named) != 1 or not named[0].strip():  # two: a browser's own, which the proxy has not dropped
                 return 403, NO_USER

@@ -23,7 +23,8 @@ def record(error: BaseException, where: str) -> str:
         where: what was going on, in words that hold nothing of the visitor's.
     """
     incident = secrets.token_hex(4)
-    _log.error("incident %s, %s", incident, where, exc_info=error)
+    told = {"augviz_event": "incident", "augviz_fields": {"id": incident, "where": where}}
+    _log.error("incident %s, %s", incident, where, exc_info=error, extra=told)
     return f"Something went wrong in augviz itself; its log says what, as incident {incident}."
 
 

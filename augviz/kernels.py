@@ -67,6 +67,10 @@ def box_blur(image: pyvips.Image, stage: Stage) -> pyvips.Image:
 def kernel_blur(image: pyvips.Image, stage: Stage) -> pyvips.Image:
     """MotionBlur and AdvancedBlur."""
     kernel = stage.params["kernel"]
+    if kernel.get("scale") == 0:  # drawn where `guard` is 0: at full size libvips divides by it
+        raise stage.firing.error(
+            "the drawn kernel sums to zero, and dividing by it ends the process at full size (D1)."
+        )
     return _blurred(image, kernel.numpy().reshape(kernel.height, kernel.width) / kernel.get("scale"), stage)
 
 

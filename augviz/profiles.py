@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from augviz import machine
+from augviz.child import CannotStart
 from augviz.errors import ArgumentError, AugvizError, Cancelled
 from augviz.estimates import Estimate, estimate_from_json
 from augviz.jobs import NICE, Job, start_job
@@ -214,6 +215,11 @@ def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[str,
     return tuple(name for name in sorted(first.keys() | second.keys()) if first.get(name) != second.get(name))
 
 
+def megapixels_text(megapixels: float) -> str:
+    """Megapixels, or as many a second, in three significant digits, and never as a power of ten."""
+    return f"{megapixels:.0f}" if megapixels >= 100 else f"{megapixels:.3g}"
+
+
 def remaining_seconds(elapsed: float, fraction: float | None) -> float | None:
     """How long a job goes on that is at `fraction` after `elapsed` seconds; None as long as that cannot be told."""
     if fraction is None or fraction < 0.02:
@@ -290,5 +296,22 @@ def outcome(job: Job) -> Profile | StepTimes | Estimate | Failed | None:
     if isinstance(error, Cancelled):
         return Failed("It was cancelled.", cancelled=True)
     if isinstance(error, AugvizError):
-        return Failed(str(error))
+        return Failed(reason_text(str(error), job.function))
+    if isinstance(error, CannotStart) and get_settings().job_memory_bytes:
+        return Failed(reason_text("The process could not start: out of memory", job.function))
     raise error
+
+
+def reason_text(text: str, function: str) -> str:
+    """Why there is no figure, as a sentence without the worker function's name, with the limit where memory ran out."""
+    said = text.removeprefix(f"{function}: ")
+    said = f"It {said}" if said.startswith("took ") else f"{said[:1].upper()}{said[1:]}" if said != text else said
+    allowed = get_settings().job_memory_bytes
+    if allowed and any(sign in said.lower() for sign in ("out of memory", "cannot allocate memory")):
+        said = f"{closed(said)} A job is allowed {bytes_text(allowed)} of memory"
+    return closed(said)
+
+
+def closed(text: str) -> str:
+    """With a full stop, where it has no end of its own."""
+    return text if text.rstrip().endswith((".", "!", "?")) else f"{text.rstrip()}."

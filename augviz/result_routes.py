@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from augviz import copies, incidents, visitors
 from augviz.answers import Answers, Question
-from augviz.errors import ArgumentError, AugvizError, Cancelled, ImageError
+from augviz.errors import ArgumentError, AugvizError, Cancelled, ImageError, ServerBusy
 from augviz.model import MAX_DRAWS
 from augviz.recipes import Recipe, lookup
 from augviz.uploads import GONE, Uploads, get_uploads
@@ -118,7 +118,8 @@ def _guarded(
         except Cancelled as error:
             return _refusal(request, 409, str(error))
         except AugvizError as error:
-            return _refusal(request, 422, uploads().shown(str(error)))
+            status = 503 if isinstance(error, ServerBusy) else 422
+            return _refusal(request, status, uploads().shown(str(error)))
         except Exception as error:  # noqa: BLE001 - the browser reads a sentence, the log what it was
             return _refusal(request, 500, incidents.record(error, "a route of files"))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from augviz import profiles
 from augviz.errors import ArgumentError, AugvizError
-from augviz.jobs import Job
+from augviz.jobs import Job, asked_by
 from augviz.profiles import Failed
 
 WAIT_SECONDS = 60.0
@@ -67,13 +67,17 @@ class Series:
 
     Attributes:
         figures: in their order.
+        visitor: whose they are, "" for nobody's.
     """
 
-    def __init__(self, figures: Sequence[Figure], on_end: Callable[[Series], None] = lambda _series: None) -> None:
+    def __init__(
+        self, figures: Sequence[Figure], on_end: Callable[[Series], None] = lambda _series: None, visitor: str = ""
+    ) -> None:
         """Start measuring.
 
         Args:
             on_end: called once, when everything has ended, in a thread of its own.
+            visitor: whose jobs they are.
 
         Raises:
             ArgumentError: there is none, or two have the same name.
@@ -83,6 +87,7 @@ class Series:
         if not names or len(set(names)) != len(names):
             raise ArgumentError("A series needs figures, each with a name of its own.")
         self._on_end = on_end
+        self.visitor = visitor
         self._lock = threading.Lock()
         self._outcomes: dict[str, Any] = {}
         self._bug: Exception | None = None
@@ -160,7 +165,8 @@ class Series:
             if self._cancelled.is_set():
                 return Failed("It was cancelled.", cancelled=True)
         try:
-            job = figure.start()
+            with asked_by(self.visitor):
+                job = figure.start()
         except AugvizError as error:
             return Failed(str(error))
         with self._lock:

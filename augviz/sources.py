@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import re
 import shutil
-import stat
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from augviz import imagenette
+from augviz import held_folder, imagenette
 from augviz.errors import ImageError
+from augviz.quotas import bytes_below
 from augviz.settings import Settings, get_settings
 from augviz.units import bytes_text
 from augviz.uploads import Upload, get_uploads
@@ -189,7 +187,7 @@ def check_room(kind: str, side: int, settings: Settings | None = None) -> None:
     What jobs that were ended have left behind is removed first.
     """
     settings = settings or get_settings()
-    _remove_leftovers(settings)
+    held_folder.sweep_files(settings.cache_folder / "synthetic", settings.job_seconds)
     needed = estimated_bytes(kind, side)
     used = cache_bytes(settings)
     if used + needed > settings.cache_quota_bytes:
@@ -207,31 +205,9 @@ def check_room(kind: str, side: int, settings: Settings | None = None) -> None:
         )
 
 
-def _remove_leftovers(settings: Settings) -> None:
-    """Unfinished synthetic images that nothing has written to for longer than a job may take.
-
-    A process that is killed, or whose server ends, cannot remove the file that it was writing.
-    """
-    oldest = time.time() - settings.job_seconds
-    for path in (settings.cache_folder / "synthetic").glob(".*.tif"):  # as `results.written_whole` names them
-        with contextlib.suppress(OSError):  # it has just been finished or removed, or is somebody else's
-            if path.stat().st_mtime < oldest:
-                path.unlink()
-
-
 def cache_bytes(settings: Settings | None = None) -> int:
-    """What the files in the cache folder take together, uploads apart."""
-    folder = (settings or get_settings()).cache_folder
-    return sum(_file_bytes(path) for path in folder.rglob("*") if path.relative_to(folder).parts[0] != "uploads")
-
-
-def _file_bytes(path: Path) -> int:
-    """Size of a file; 0 for anything else, and for one that was there a moment ago: a job may just have renamed it."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return 0
-    return status.st_size if stat.S_ISREG(status.st_mode) else 0
+    """What the files in the cache folder take together: synthetic images, working copies, uploads, what visitors had made."""
+    return bytes_below((settings or get_settings()).cache_folder)
 
 
 def resolve(ref: SourceRef, settings: Settings | None = None) -> Path:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from augviz import incidents, visitors
 from augviz.arrivals import UploadError
@@ -14,6 +17,9 @@ from augviz.uploads import ENDED, Uploads, get_uploads
 
 XSRF_COOKIE, XSRF_HEADER = "_streamlit_xsrf", "x-xsrftoken"
 """Where Streamlit puts its token, and where a request repeats it: another site's page can send the first only."""
+
+LINGER_SECONDS = 10.0
+"""How long a file is read on that has been refused."""
 
 IsGenuine = Callable[[str | None, str | None], bool]
 """Whether a request comes from a page of ours: takes the header and the cookie."""
@@ -37,10 +43,7 @@ def routes(base_path: str, is_genuine: IsGenuine, uploads: Callable[[], Uploads]
                 token, request.query_params.get("name", ""), _length(request), _body(request)
             )
         except UploadError as error:
-            # What is still on its way is not read: the connection cannot be used again.
-            return JSONResponse(
-                {"error": str(error)}, error.status, {"Cache-Control": "no-store", "Connection": "close"}
-            )
+            return _Early({"error": str(error)}, error.status)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
         except Exception as error:  # noqa: BLE001 - the browser reads a sentence, the log what it was
@@ -49,6 +52,28 @@ def routes(base_path: str, is_genuine: IsGenuine, uploads: Callable[[], Uploads]
         return JSONResponse(told, headers={"Cache-Control": "no-store"})
 
     return [Route(f"{base}/augviz/upload/{{token}}", take, methods=["PUT"])]
+
+
+class _Early(JSONResponse):
+    """An answer to a file that is still on its way: it goes out at once, and the rest is read for a while and dropped.
+
+    Without that the system resets the connection, and the answer with it: a browser would not know why, and a proxy would
+    say "502", and take the server for broken.
+    """
+
+    def __init__(self, told: object, status: int) -> None:
+        # "identity": Streamlit's compression would hold the answer back until all of it is there.
+        headers = {"Cache-Control": "no-store", "Connection": "close", "Content-Encoding": "identity"}
+        super().__init__(told, status, headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+                    pass
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _length(request: Request) -> int | None:

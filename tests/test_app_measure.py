@@ -7,18 +7,30 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from augviz import memory, run_documents, runs
+from augviz import calibration, memory, run_documents, runs
+from augviz.jobs import Job
 from augviz.model import Pipeline, Step
 from augviz.profiles import Failed, Profile
 from augviz.runs import Run
+from augviz.series import Figure, Series
 from augviz.settings import get_settings
 from augviz.sources import SourceRef
-from augviz.ui import measure_charts, measure_kept, measure_tables, memory_page, memory_tables, series_bar, upload_tab
+from augviz.ui import (
+    measure_asked,
+    measure_charts,
+    measure_kept,
+    measure_tables,
+    memory_page,
+    memory_tables,
+    series_bar,
+    upload_tab,
+)
 from augviz.ui.state import Explore
 from augviz.uploads import get_uploads
 from tests.live import ROOT
@@ -213,6 +225,58 @@ def test_an_answer_is_shown_only_for_what_was_measured() -> None:
     assert not app.header
     assert "What was measured last was of another image, pipeline or seed" in texts(app)
     assert len(tables(app, "Answer")) == 1
+
+
+def test_what_is_entered_stays_enabled_while_something_is_measured() -> None:
+    app = visit()
+    app.number_input(key="measure.repeats").set_value(7)
+    app.button(key="measure.start").click().run()
+
+    assert app.button(key="measure.start").disabled
+    assert not app.number_input(key="measure.repeats").disabled
+    assert not app.toggle(key="measure.hold").disabled
+
+    app.button(key="measure.cancel").click().run()
+
+    assert app.number_input(key="measure.repeats").value == 7
+
+
+def test_costs_can_be_measured_here_and_nothing_else_meanwhile(tmp_path: Path, limits: pytest.MonkeyPatch) -> None:
+    limits.setenv("AUGVIZ_CACHE_FOLDER", str(tmp_path))
+    get_settings.cache_clear()
+    app = visit()
+
+    assert any("Costs are the catalogue's" in caption.value for caption in app.caption)
+
+    app.button(key="transforms.calibration.start").click().run()
+    job = calibration.running()
+    assert job is not None
+    assert app.button(key="measure.start").disabled
+
+    app.button(key="transforms.calibration.cancel").click().run()
+    job.wait(30)
+    app.run()
+
+    assert not app.button(key="measure.start").disabled
+
+
+def test_a_bug_while_measuring_is_told_once_and_the_page_goes_on() -> None:
+    def broken() -> Job:
+        raise ValueError("nobody foresaw this")
+
+    series = Series([Figure("stream", "Streamed to a file", broken)])
+    assert series.wait(30)
+    app = visit()
+    app.session_state[series_bar.SERIES] = ("whole", series)
+    app.session_state[measure_asked.WAITING] = run("whole")
+    app.run()
+
+    assert app.exception
+
+    app.run()
+
+    assert not app.exception
+    assert not app.button(key="measure.start").disabled
 
 
 def test_deleting_the_upload_that_is_read_ends_its_series() -> None:

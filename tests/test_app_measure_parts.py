@@ -17,7 +17,7 @@ from augviz.profiles import Failed, Profile, Repeats
 from augviz.runs import Run
 from augviz.settings import get_settings
 from augviz.sources_compared import Row, Subject, Window
-from augviz.ui import measure_kept, measure_sources, measure_what_if, series_bar, upload_tab
+from augviz.ui import gate, measure_kept, measure_sources, measure_what_if, series_bar, upload_tab
 from augviz.ui.state import Explore, first
 from augviz.uploads import get_uploads
 from tests import samples
@@ -303,12 +303,43 @@ def test_a_difference_within_the_spread_is_said_to_be_none() -> None:
     assert app.button(key="measure.whatif.take").label == "Take this order"
 
 
-def test_a_side_that_failed_is_a_sentence_and_the_variant_can_be_taken_all_the_same() -> None:
+def test_a_side_that_failed_is_a_sentence_and_a_variant_that_was_measured_can_be_taken_all_the_same() -> None:
+    app = show_answer(Pipeline((BLUR,)), Failed("It takes too long."), profile(1.0))
+
+    assert "As it is: It takes too long." in said(app)
+    assert not app.table
+    assert app.button(key="measure.whatif.take").label == "Take it without this step"
+
+
+def test_a_variant_that_failed_is_not_offered() -> None:
     app = show_answer(Pipeline((BLUR,)), profile(1.0), Failed("It takes too long."))
 
     assert "Without Blur (step 1): It takes too long." in said(app)
-    assert not app.table
-    assert app.button(key="measure.whatif.take").label == "Take it without this step"
+    assert "measure.whatif.take" not in keys(app)
+
+
+@pytest.mark.parametrize(("part", "name"), [("measure_sources", "sources"), ("measure_what_if", "whatif")])
+def test_a_number_entered_with_the_click_is_what_is_measured_and_stays(part: str, name: str) -> None:
+    app = visit(part, Pipeline((BLUR, FLIP)))
+    app.number_input(key=f"measure.{name}.repeats").set_value(6)
+    click(app, f"measure.{name}.start")
+    asked = app.session_state[f"measure.{name}.asked"]
+    click(app, "measure.cancel")
+
+    measured = asked.subject.repeats if name == "sources" else asked.series.figures[0].start.args[2]
+    assert measured == 6
+    assert app.number_input(key=f"measure.{name}.repeats").value == 6
+
+
+@pytest.mark.parametrize(("part", "name"), [("measure_sources", "sources"), ("measure_what_if", "whatif")])
+def test_numbers_can_be_entered_while_something_is_measured(part: str, name: str) -> None:
+    app = visit(part, Pipeline((BLUR, FLIP)))
+    click(app, f"measure.{name}.start")
+
+    assert app.button(key=f"measure.{name}.start").disabled
+    assert not app.number_input(key=f"measure.{name}.repeats").disabled
+
+    click(app, "measure.cancel")
 
 
 def test_an_answer_to_another_pipeline_cannot_be_taken() -> None:
@@ -318,6 +349,47 @@ def test_an_answer_to_another_pipeline_cannot_be_taken() -> None:
 
     assert "Another pipeline is shown now." in said(app)
     assert "measure.whatif.take" not in keys(app)
+
+
+def test_two_visitors_who_measure_at_once_are_told() -> None:
+    one, other = (visit("measure_what_if", Pipeline((BLUR, FLIP))) for _ in range(2))
+    click(one, "measure.whatif.start")
+
+    assert series_bar.BESIDE not in said(one)
+
+    click(other, "measure.whatif.start")
+
+    assert series_bar.BESIDE in said(other)
+
+    click(other, "measure.cancel")
+    click(one, "measure.cancel")
+
+
+def test_what_a_visitor_began_before_the_page_was_loaded_anew_is_shown_and_can_be_cancelled() -> None:
+    one, anew = (visit("measure_what_if", Pipeline((BLUR, FLIP))) for _ in range(2))
+    for app in (one, anew):
+        app.session_state[gate.KEY] = "the same visitor"
+    click(one, "measure.whatif.start")
+    run(anew)
+    series = one.session_state[series_bar.SERIES][1]
+
+    assert anew.button(key="measure.whatif.start").disabled
+    assert series_bar.BESIDE not in said(anew)
+
+    click(anew, "measure.cancel")
+
+    assert series.is_cancelled
+    assert not series.is_running
+
+
+def test_a_comparison_of_nothing_says_so() -> None:
+    app = visit("measure_sources", Pipeline((BLUR,)))
+    result = compared()
+    rows = tuple(replace(row, whole=Failed("It ran out of memory.")) for row in result.rows)
+    app.session_state[measure_sources.RESULT] = replace(result, rows=rows)
+    run(app)
+
+    assert "Nothing could be compared; the reasons stand in the table." in said(app)
 
 
 def test_a_series_of_somebody_else_is_shown_and_blocks() -> None:

@@ -525,6 +525,14 @@ def test_a_step_that_takes_too_long_is_named(tmp_path: Path) -> None:
     assert "limit" in words
 
 
+def test_a_process_that_cannot_start_within_its_memory_says_so(rgb: str, tmp_path: Path) -> None:
+    path = pipeline(tmp_path, {"transform": "NoOp"})
+
+    words = failure("profile", rgb, path, AUGVIZ_JOB_MEMORY_BYTES="300 MB")
+
+    assert words == "augviz: measure: the process could not start within its limit of 300 MB of memory."
+
+
 def test_a_draw_that_takes_too_long_names_its_step(rgb: str, tmp_path: Path) -> None:
     blur = {"transform": "Blur", "args": {"blur_limit": [10001, 10001]}, "p": 1}
     path = pipeline(tmp_path, {"group": "Sequential", "steps": [{"transform": "NoOp"}, blur]})

@@ -23,7 +23,7 @@ installed = pytest.mark.skipif(
     importlib.util.find_spec("albumentations") is None, reason="albumentations is not installed, nor needed"
 )
 
-EXACT = ("HorizontalFlip", "VerticalFlip", "Flip", "Crop", "CenterCrop", "RandomCrop", "MedianBlur", "NoOp")
+EXACT = ("HorizontalFlip", "VerticalFlip", "Flip", "Crop", "CenterCrop", "RandomCrop", "MedianBlur", "NoOp", "ToTensor")
 WITHIN_LEVELS = {
     "RandomBrightnessContrast": 1.0,
     "RandomGamma": 1.0,

@@ -240,6 +240,49 @@ def test_a_job_that_runs_out_of_memory_is_a_failure_that_says_so(image: str, lim
     assert "memory" in found.reason
 
 
+def test_a_process_that_cannot_start_in_its_memory_is_a_failure_with_the_limit(
+    image: str, limits: pytest.MonkeyPatch
+) -> None:
+    limits.setenv("AUGVIZ_JOB_MEMORY_BYTES", "150 MB")
+    get_settings.cache_clear()
+
+    found = ended(profiles.start(request(image, FLOAT), "stream", 1))
+
+    assert isinstance(found, Failed)
+    assert found.reason.endswith("A job is allowed 150 MB of memory.")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "measure: took longer than its limit of 3 s during run 1 of 3.",
+            "It took longer than its limit of 3 s during run 1 of 3.",
+        ),
+        ("step 4, ToTensor: took longer than its limit of 3 s", "step 4, ToTensor: took longer than its limit of 3 s."),
+        ("measure: the worker crashed (killed).", "The worker crashed (killed)."),
+    ],
+)
+def test_a_reason_is_a_sentence_without_the_name_of_a_function(text: str, reason: str) -> None:
+    assert profiles.reason_text(text, "measure") == reason
+
+
+def test_memory_that_ran_out_is_told_with_what_is_allowed(limits: pytest.MonkeyPatch) -> None:
+    limits.setenv("AUGVIZ_JOB_MEMORY_BYTES", "600 MB")
+    get_settings.cache_clear()
+
+    assert profiles.reason_text("The pixels could not be made: out of memory", "measure") == (
+        "The pixels could not be made: out of memory. A job is allowed 600 MB of memory."
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1073.7, "1074"), (999.6, "1000"), (99.96, "100"), (20.77, "20.8"), (0.377, "0.377")]
+)
+def test_megapixels_are_never_written_as_a_power_of_ten(value: float, text: str) -> None:
+    assert profiles.megapixels_text(value) == text
+
+
 def test_a_step_that_fails_is_a_failure_that_names_it(image: str) -> None:
     too_large = Step("c", "CenterCrop", (("height", 9000), ("width", 9000)), 1.0)
 

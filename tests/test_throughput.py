@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "notes.txt").write_text("no image")
     yield tmp_path
     get_settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def a_main_module_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fresh processes run the main module again, and tests of pages leave theirs behind."""
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
 
 
 def images(folder: Path, pipeline: Pipeline, *names: str, seed: int = 0) -> Images:
@@ -262,22 +269,6 @@ def test_a_worker_that_dies_is_a_reason(folder: Path, by_torch: bool) -> None:
 
 
 @WITH_AND_WITHOUT
-def test_a_worker_that_dies_with_batches_that_nobody_has_taken_is_named(folder: Path, by_torch: bool) -> None:
-    loader = Loader(images(folder, CROP), 2, 1)
-    try:
-        until(lambda: loader.made == loader.ahead)
-        (worker,) = (child for child in psutil.Process().children() if "spawn_main" in " ".join(line(child)))
-        worker.kill()
-        until(lambda: worker.status() == psutil.STATUS_ZOMBIE)
-
-        with pytest.raises(WorkerCrashed, match="worker 1 of 1 ended while it loaded"):
-            for _ in range(loader.ahead + 1):
-                loader.next()
-    finally:
-        loader.end()
-
-
-@WITH_AND_WITHOUT
 @pytest.mark.parametrize("when", [workers_of, until_loading], ids=["starting", "loading"])
 def test_cancelling_ends_the_workers_too(folder: Path, when: Callable[[Job], Any], by_torch: bool) -> None:
     job = started(folder, CROP, Loading(2, 2, seconds=60))
@@ -301,8 +292,7 @@ def test_a_worker_that_dies_with_batches_that_nobody_has_taken_is_named(folder: 
         until(lambda: worker.status() == psutil.STATUS_ZOMBIE)
 
         with pytest.raises(WorkerCrashed, match="worker 1 of 1 ended while it loaded"):
-            for _ in range(loader.ahead + 1):
-                loader.next()
+            [loader.next() for _ in range(loader.ahead + 1)]
     finally:
         loader.end()
 

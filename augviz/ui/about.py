@@ -58,14 +58,16 @@ def limits(settings: Settings) -> dict[str, str]:
     """The server's limits, in words."""
     memory = settings.worker_memory_bytes
     return {
-        "Upload": f"{bytes_text(settings.upload_bytes)} a file, {MAX_FILES} files a visitor",
+        "Upload": f"{bytes_text(settings.upload_bytes)} a file, {MAX_FILES} files a visitor"
+        + (f", {bytes_text(settings.upload_session_bytes)} together" if settings.upload_session_bytes else ""),
         "Uploads are kept": f"while the page is open, and {seconds_text(settings.upload_grace_seconds)} afterwards",
         "Image": f"{settings.pixel_limit / 1e6:,.0f} megapixels",
         "View": f"{seconds_text(settings.view_seconds)} of computing",
-        "Job": f"{seconds_text(settings.job_seconds)} of computing",
+        "Job": f"{seconds_text(settings.job_seconds)} of computing, {settings.jobs} at once"
+        + (f", {settings.jobs_per_visitor} a visitor" if settings.jobs_per_visitor else ""),
         "Render processes": f"{settings.workers}, "
         + (f"{bytes_text(memory)} of memory each" if memory else "no memory limit"),
-        "Synthetic images and working copies": f"{bytes_text(settings.cache_quota_bytes)} in all",
+        "Uploads, results, synthetic images, copies": f"{bytes_text(settings.cache_quota_bytes)} in all",
     }
 
 

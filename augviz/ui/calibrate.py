@@ -17,9 +17,14 @@ CANCEL_WAIT_SECONDS = 2.0
 NAME = "Costs on this machine"
 
 
+def is_running() -> bool:
+    """Whether this visitor has costs measured just now: nothing else should be measured beside it."""
+    return progress.job_at(JOB) is not None
+
+
 def show(costs: Calibration | None) -> None:
     """The date and versions of the stored costs with the button to measure; while it is done, its progress."""
-    if progress.job_at(JOB) is not None:
+    if is_running():
         _progress()
         return
     whose = costs.about() if costs else "Costs are the catalogue's, of another machine."

@@ -113,7 +113,7 @@ def _add(figure: go.Figure, column: int, names: Sequence[str], panel: Panel, col
 def _ticks(high: float, unit: str) -> dict[str, list[Any]]:
     """A few round numbers from 0 to `high`, written as everywhere."""
     step = 10.0 ** math.floor(math.log10(high))
-    step = next(each for each in (step / 5, step / 2, step, 2 * step) if high / each <= 4)
+    step = next(each for each in (step / 5, step / 2, step, 2 * step, 5 * step) if high / each <= 4)
     values = [number * step for number in range(int(high / step) + 1)]
     return {"tickvals": values, "ticktext": ["0" if value == 0 else _written(value, unit) for value in values]}
 

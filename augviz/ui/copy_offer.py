@@ -11,7 +11,7 @@ from augviz.copies import Copy
 from augviz.errors import AugvizError
 from augviz.model import Header, ImageFacts, InputChoice
 from augviz.settings import get_settings
-from augviz.ui import desk, page, progress, refresh, upload_tab
+from augviz.ui import desk, gate, page, progress, refresh, upload_tab
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene
 from augviz.units import bytes_text, seconds_text
@@ -115,7 +115,12 @@ def _start(path: Path, name: str, header: Header, kind: str) -> None:
         copies.check_room(path, header, kind)
         args = {"path": str(path), "kind": kind, "out": str(copies.place(path, kind))}
         job = jobs.start_job(
-            "make_working_copy", args, seconds=settings.job_seconds, memory_bytes=settings.job_memory_bytes, threads=2
+            "make_working_copy",
+            args,
+            seconds=settings.job_seconds,
+            memory_bytes=settings.job_memory_bytes,
+            threads=2,
+            visitor=gate.visitor(),
         )
     except AugvizError as error:
         st.session_state[TROUBLE] = get_uploads().shown(str(error))

@@ -69,7 +69,7 @@ def report_of(asked: Recipe) -> Mapping[str, Any]:
 
 def _ask(question: Question) -> dict[str, Any]:
     try:
-        return web.get_answers().call(question).value
+        return web.get_answers().call(question, visitor=gate.visitor()).value
     except ImageError as error:
         read = Path(str(question.args.get("path", "")))
         text = str(error).replace(read.name, copies.original_of(read).name) if read.name else str(error)

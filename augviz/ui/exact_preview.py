@@ -36,6 +36,8 @@ def show(scene: Scene, shown: Shown) -> None:
         _offer(scene, shown, shown.draw, busy=comparing is not None)
         if comparing is not None:
             _progress()
+            if comparing.key != shown.key:
+                st.caption("What is being made is of another draw or pipeline than that shown now.")
         if said := st.session_state.get(CANCELLED):
             st.info(said)
         if trouble := st.session_state.get(TROUBLE):
@@ -73,8 +75,9 @@ def _offer(scene: Scene, shown: Shown, draw: Draw, *, busy: bool) -> None:
     time = figures.time_text(viewer.estimate_of(scene, draw))
     needed, free = full_size.file_bytes(draw.result, full_size.TIFF), get_uploads().free_bytes()
     st.caption(
-        f"Makes the result at full size, {viewer.result_text(draw)}, in {escaped(time)}; it is shrunk to the preview's size and "
-        f"removed again. Takes up to {bytes_text(needed)} of the {bytes_text(free)} that are free on the disk."
+        f"Makes the result at full size, {viewer.result_text(draw)}, in {escaped(time)} and what writing it takes; it is "
+        f"shrunk to the preview's size and removed again. Takes up to {bytes_text(needed)} of the {bytes_text(free)} that "
+        "are free on the disk."
     )
 
 

@@ -13,7 +13,7 @@ from augviz.errors import AugvizError, ImageError
 from augviz.model import InputChoice
 from augviz.settings import get_settings
 from augviz.sources import Sample, SourceRef, SyntheticImage
-from augviz.ui import desk, folder_tab, imagenette_tab, page, progress, state, upload_tab
+from augviz.ui import desk, folder_tab, gate, imagenette_tab, page, progress, state, upload_tab
 from augviz.units import bytes_text, size_text
 
 JOB = "explore.job"
@@ -198,7 +198,12 @@ def _make(image: SyntheticImage) -> None:
     settings = get_settings()
     args = {"kind": image.kind, "side": image.side, "out": str(image.path)}
     job = jobs.start_job(
-        "make_synthetic", args, seconds=settings.job_seconds, memory_bytes=settings.job_memory_bytes, threads=2
+        "make_synthetic",
+        args,
+        seconds=settings.job_seconds,
+        memory_bytes=settings.job_memory_bytes,
+        threads=2,
+        visitor=gate.visitor(),
     )
     st.session_state[JOB] = (job.id, image.name)
     st.session_state.pop(ENDED, None)

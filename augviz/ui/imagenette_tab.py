@@ -12,7 +12,7 @@ from augviz.errors import AugvizError
 from augviz.imagenette import LABELS, SPLITS, Photo, Variant
 from augviz.settings import get_settings
 from augviz.sources import SourceRef
-from augviz.ui import page, state
+from augviz.ui import gate, page, state
 from augviz.units import bytes_text
 
 PART = "explore.imagenette"
@@ -203,7 +203,11 @@ def start(variant: Variant) -> jobs.Job:
         "md5": imagenette.md5_of(variant),
     }
     job = jobs.start_job(
-        "download_imagenette", args, seconds=settings.job_seconds, memory_bytes=settings.job_memory_bytes
+        "download_imagenette",
+        args,
+        seconds=settings.job_seconds,
+        memory_bytes=settings.job_memory_bytes,
+        visitor=gate.visitor(),
     )
     _downloads[args["folder"]] = (job.id, variant)
     return job

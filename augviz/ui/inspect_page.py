@@ -12,7 +12,7 @@ from augviz import web
 from augviz.errors import AugvizError
 from augviz.model import DTYPES, Pipeline
 from augviz.tile_routes import inspect_question, window_question
-from augviz.ui import address, desk, details, exact_preview, page, scene, state, widgets
+from augviz.ui import address, desk, details, exact_preview, gate, page, scene, state, widgets
 from augviz.ui.page import boundary, escaped
 from augviz.ui.state import Scene, Shown
 
@@ -117,7 +117,7 @@ def data_of(seen: Scene, shown: Shown) -> dict[str, Any]:
     if shown.failed is not None or shown.draw is None:
         return {**known, "trouble": str(shown.failed or "There is no result.")}
     try:
-        told = web.get_answers().call(inspect_question(shown.recipe)).value
+        told = web.get_answers().call(inspect_question(shown.recipe), visitor=gate.visitor()).value
     except AugvizError as error:
         return {**known, "trouble": str(error)}
     return {**told, **known, "key": shown.key}
@@ -147,7 +147,8 @@ def _window(shown: Shown) -> None:
     with st.container(border=True, key="inspect.window"):
         with st.spinner("Making the window at full size"):
             try:
-                found = web.get_answers().call(window_question(shown.recipe, x, y, width, height)).value
+                question = window_question(shown.recipe, x, y, width, height)
+                found = web.get_answers().call(question, visitor=gate.visitor()).value
             except AugvizError as error:
                 st.error(str(error), icon=":material/error:")
                 return

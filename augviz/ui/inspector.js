@@ -4,6 +4,7 @@
 
 const TILE = 256;
 const HIGHEST_ZOOM = 5;
+const TRIES = 20; // of a tile that a busy server had no room for
 const MODES = [['Result', 'R'], ['Original', 'O'], ['Curtain', 'C'], ['Side by side', 'S']];
 const inspectors = new WeakMap();
 const kept = new Map(); // image -> where its viewer stood, and how: another page unmounts the component
@@ -41,6 +42,11 @@ function number(value) {
   return (Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)))).replace('-', '−');
 }
 
+// As long as a busy server asks to wait.
+function paused(answer) {
+  return new Promise(done => setTimeout(done, 1000 * (Number(answer.headers.get('Retry-After')) || 2)));
+}
+
 class Inspector {
   constructor(root) {
     this.root = root;
@@ -49,6 +55,7 @@ class Inspector {
     this.mode = 'Result';
     this.curtain = 0.5;
     this.asking = null;
+    this.failing = new Set(); // tiles whose image could not be had, until it is known why
     this.layers = {}; // 'after', 'before', 'twin' -> the layer that is shown
     const modes = this.section.querySelector('.modes');
     for (const [mode, key] of MODES) {
@@ -370,8 +377,14 @@ class Inspector {
     const place = this.section.querySelector('.probe');
     place.setAttribute('aria-busy', 'true');
     try {
-      const answer = await fetch(`${base}probe/${key}.json?x=${x}&y=${y}&session=${session}&topic=probe`, { signal: asking.signal });
-      const found = await answer.json();
+      const address = `${base}probe/${key}.json?x=${x}&y=${y}&session=${session}&topic=probe`;
+      let answer = await fetch(address, { signal: asking.signal }), found = await answer.json();
+      while (answer.status === 503) {
+        place.replaceChildren(el('div', 'notes', `${found.error} The values come by themselves.`));
+        await paused(answer);
+        answer = await fetch(address, { signal: asking.signal });
+        found = await answer.json();
+      }
       if (!answer.ok) { if (answer.status !== 409) place.replaceChildren(el('div', 'notes', found.error)); return; }
       place.replaceChildren(this.table(x, y, found.steps));
       const [from] = found.steps, [left, top] = this.data.shift, [across, down] = this.data.resized;
@@ -436,18 +449,33 @@ class Inspector {
     this.section.dataset.shownKey = loading ? '' : this.data.key;
   }
 
-  // An image element cannot say why it failed: the same address asked as JSON can.
+  // An image element cannot say why it failed: the same address asked as JSON can. Where the server is busy, that is said,
+  // and the tiles are asked for again when it has room.
   async refused(tile) {
     const address = tile.src;
-    if (!address || address.startsWith('data:') || this.explaining) return;
+    if (!address || address.startsWith('data:')) return;
+    this.failing.add(tile);
+    if (this.explaining) return;
     this.explaining = true;
     try {
-      const answer = await fetch(address, { headers: { accept: 'application/json' } });
-      if (!answer.ok && answer.status !== 409) {
+      let answer = await fetch(address, { headers: { accept: 'application/json' } }), waited = false;
+      while (answer.status === 503 && this.section.isConnected) {
+        const { error } = await answer.json();
+        this.warn(`${error} The tiles come by themselves.`);
+        await paused(answer);
+        waited = true;
+        answer = await fetch(address, { headers: { accept: 'application/json' } });
+      }
+      const failing = [...this.failing].filter(one => one.isConnected && (one.tries ?? 0) < TRIES);
+      this.failing.clear();
+      if (answer.ok) {
+        if (waited) this.warn('');
+        for (const one of failing) { one.tries = (one.tries ?? 0) + 1; one.src = one.src; }
+      } else if (answer.status !== 409) {
         const { error } = await answer.json();
         this.warn(error);
       }
-    } catch { /* the connection is gone, which the page itself says */ } finally { this.explaining = false; }
+    } catch { this.failing.clear(); /* the connection is gone, which the page itself says */ } finally { this.explaining = false; }
   }
 
   // A sentence over what could be made.

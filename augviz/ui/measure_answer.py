@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from augviz import run_words
-from augviz.profiles import Profile
+from augviz.profiles import Profile, megapixels_text
 from augviz.runs import Run
 from augviz.ui import measure_charts, measure_tables, memory_charts
 from augviz.ui.page import escaped
@@ -54,7 +54,11 @@ def _figures(profile: Profile) -> tuple[tuple[str, str, str | None], ...]:
     return (
         (f"Wall time, {what}", seconds_text(wall.median), spread if len(wall.values) > 1 else runs),
         ("Processor time", seconds_text(profile.cpu.median), f"{at_once:.2g} processors at once"),
-        ("Speed", f"{profile.megapixels_per_second:.3g} MP/s", f"of {profile.megapixels:.3g} MP"),
+        (
+            "Speed",
+            f"{megapixels_text(profile.megapixels_per_second)} MP/s",
+            f"of {megapixels_text(profile.megapixels)} MP",
+        ),
         (
             "Peak memory over the process",
             "unknown" if increase is None else bytes_text(increase),

@@ -47,9 +47,9 @@ def take_over() -> None:
     series = series_bar.of(waiting.question) if waiting is not None else None
     if waiting is None or series is None or series.is_running:
         return
-    run = replace(waiting, outcomes=outcomes_of(series))
     del st.session_state[measure_asked.WAITING]
     series_bar.forget()
+    run = replace(waiting, outcomes=outcomes_of(series))
     st.session_state[LAST] = {**st.session_state.get(LAST, {}), run.question: run}
     if run.is_measured:
         keep(run)

@@ -8,9 +8,10 @@ from types import ModuleType
 
 import streamlit as st
 
-from augviz import runs
+from augviz import calibration, profiles, runs
 from augviz.ui import (
     address,
+    calibrate,
     measure_answer,
     measure_asked,
     measure_kept,
@@ -47,6 +48,8 @@ def show() -> None:
     """The whole page."""
     with page.boundary():
         address.read("measure")
+    # Asked once: a series that ends while the page runs still has its bar, which has the page run again with the answer.
+    was_running = series_bar.running() is not None
     _take_over()
     now, trouble = scene.current()
     address.show_trouble()
@@ -54,7 +57,7 @@ def show() -> None:
         with page.boundary():
             raise trouble
     else:
-        _measure(now)
+        _measure(now, was_running)
     measure_runs.show()
     address.write()
 
@@ -68,7 +71,7 @@ def _take_over() -> None:
 
 
 @page.boundary()
-def _measure(now: Scene) -> None:
+def _measure(now: Scene, was_running: bool) -> None:
     shown = scene.shown(now)
     _toolbar(now)
     question = _question()
@@ -76,14 +79,17 @@ def _measure(now: Scene) -> None:
         OTHERS[question].show(now, shown)
         return
     with page.boundary():
-        _ask(question, now, shown)
-    if series_bar.running() is not None:
+        _ask(question, now, shown, was_running)
+    if was_running:
         series_bar.show()
     run = measure_kept.last(question)
     if run is not None and run.key == shown.key:
         measure_answer.show(run)
-    elif series_bar.running() is None:
+    elif not was_running:
         _empty(question, now, shown, run is not None)
+    if not was_running:
+        with page.boundary():
+            calibrate.show(calibration.load())
 
 
 def _toolbar(seen: Scene) -> None:
@@ -129,9 +135,10 @@ def _question() -> str:
     return found
 
 
-def _ask(question: str, now: Scene, shown: Shown) -> None:
+def _ask(question: str, now: Scene, shown: Shown, was_running: bool) -> None:
     """How often, and the button."""
-    is_running = series_bar.running() is not None
+    # The number stays enabled while something runs: Streamlit 1.67 drops what was entered with the click that disables it.
+    is_busy = was_running or calibrate.is_running()
     can_be_drawn = shown.failed is None and shown.draw is not None
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="measure.ask"):
         st.caption("Rounds" if question == "steps" else "Repeats", width="content")
@@ -142,30 +149,30 @@ def _ask(question: str, now: Scene, shown: Shown) -> None:
             measure_asked.REPEATS,
             key="measure.repeats",
             persist_state="session",
-            disabled=is_running,
             help="After a warm-up that is not counted; the median stands for all.",
             label_visibility="collapsed",
             width=110,
         )
         hold = question != "whole" or st.toggle(
-            "Also held as an array", True, key="measure.hold", persist_state="session", disabled=is_running
+            "Also held as an array", True, key="measure.hold", persist_state="session"
         )
         if not can_be_drawn:
             st.button("Measure", key="measure.start", type="primary", icon=":material/timer:", disabled=True)
             return
         asked = measure_asked.figures(question, now, shown, int(repeats), hold)
-        if st.button("Measure", key="measure.start", type="primary", icon=":material/timer:", disabled=is_running):
+        if st.button("Measure", key="measure.start", type="primary", icon=":material/timer:", disabled=is_busy):
             measure_asked.begin(question, now, shown, asked)
             st.rerun()
-        if not is_running:
-            st.caption(f"About {seconds_text(measure_asked.seconds_about(asked))}", width="content")
+        if not was_running:
+            st.caption(f"About {seconds_text(measure_asked.seconds_about(asked))} (est.)", width="content")
 
 
 def _empty(question: str, now: Scene, shown: Shown, is_known: bool) -> None:
     """What will be measured, or why it cannot be."""
     if shown.failed is not None or shown.draw is None:
         st.error(
-            f"{escaped(str(shown.failed or 'There is no result.'))} Nothing can be measured until that is changed.",
+            f"{escaped(profiles.closed(str(shown.failed or 'There is no result.')))} "
+            "Nothing can be measured until that is changed.",
             icon=":material/error:",
         )
         return

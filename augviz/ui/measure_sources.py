@@ -11,7 +11,7 @@ import streamlit as st
 from augviz import edits, form_figures, forms, sources, sources_compared
 from augviz.errors import AugvizError
 from augviz.model import InputChoice
-from augviz.profiles import Failed, Profile
+from augviz.profiles import Failed, Profile, reason_text
 from augviz.runs import Outcome, Run
 from augviz.series import Series
 from augviz.sources_compared import OWN, WINDOW_PX, Row, Subject, Window
@@ -60,6 +60,7 @@ class Result:
 
 def show(scene: Scene, shown: Shown) -> None:
     """What is compared and what it takes, the button, and the last result."""
+    was_running = series_bar.running() is not None
     with page.boundary():
         take_over()
         st.caption(
@@ -68,10 +69,10 @@ def show(scene: Scene, shown: Shown) -> None:
             f"{WINDOW_PX} × {WINDOW_PX} pixels at the centre is read from each, the file opened anew every time. JPEG's "
             "pixels differ, so only time and memory are compared."
         )
-        _ask(scene, shown)
+        _ask(scene, shown, was_running)
         if (trouble := st.session_state.get(TROUBLE)) is not None:
             st.error(escaped(trouble), icon=":material/error:")
-    if series_bar.running() is not None:
+    if was_running:
         series_bar.show()
     with page.boundary():
         if (result := st.session_state.get(RESULT)) is not None:
@@ -99,17 +100,19 @@ def take_over() -> None:
 
 def _readable(value: Any) -> Any:
     """A reason with the names that the visitor knows."""
-    return Failed(get_uploads().shown(value.reason), value.cancelled) if isinstance(value, Failed) else value
+    if not isinstance(value, Failed):
+        return value
+    return Failed(reason_text(get_uploads().shown(value.reason), "write_form"), value.cancelled)
 
 
 # The question
 
 
-def _ask(scene: Scene, shown: Shown) -> None:
+def _ask(scene: Scene, shown: Shown, is_running: bool) -> None:
     if shown.draw is None or shown.failed is not None or scene.facts is None:
         st.info(escaped(str(shown.failed or "There is no draw that could be measured.")), icon=":material/info:")
         return
-    is_running = series_bar.running() is not None
+    # The number stays enabled while something runs: Streamlit 1.67 drops what was entered with the click that disables it.
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="measure.sources.ask"):
         st.caption("Repeats", width="content")
         repeats = st.number_input(
@@ -119,22 +122,22 @@ def _ask(scene: Scene, shown: Shown) -> None:
             measure_asked.REPEATS,
             key=REPEATS,
             persist_state="session",
-            disabled=is_running,
             help="After a warm-up that is not counted; the median stands for all.",
             label_visibility="collapsed",
             width=110,
         )
         subject = subject_of(scene, shown, int(repeats))
         refused = _refusal(subject)
-        st.button(
+        # Not by a callback, whose arguments would be those of the run before a number was entered and the button clicked.
+        if st.button(
             "Compare",
             key="measure.sources.start",
             type="primary",
             icon=":material/timer:",
             disabled=is_running or bool(refused),
-            on_click=_start,
-            args=(subject, scene, shown),
-        )
+        ):
+            _start(subject, scene, shown)
+            st.rerun()
         if not refused and not is_running:
             size = sources_compared.size_text(subject)
             st.caption(escaped(f"{size[0].upper()}{size[1:]}"), width="content")
@@ -181,7 +184,7 @@ def _start(subject: Subject, scene: Scene, shown: Shown) -> None:
     assert shown.draw is not None
     try:
         sources_compared.check(subject, uploads)
-        file_id, path = uploads.place(token, "forms.tif")
+        file_id, path = uploads.place(token, "forms.tif", sources_compared.needed_bytes(subject))
         try:
             reads = source.name.rsplit("/", 1)[-1] if source.kind == "upload" else ""
             series_bar.start(ASKER, form_figures.figures(subject, path.parent, uploads), reads)
@@ -211,6 +214,8 @@ def _file_bytes(path: str) -> int | None:
 def _result(result: Result, shown: Shown) -> None:
     if result.is_cancelled:
         st.info("Cancelled; the files are removed, and what was measured before is shown.", icon=":material/cancel:")
+    elif not any(isinstance(row.whole, Profile) for row in result.rows):
+        st.warning("Nothing could be compared; the reasons stand in the table.", icon=":material/error:")
     for number, sentence in enumerate(sources_compared.sentences(result.rows)):
         if number == 0:
             st.header(escaped(sentence), anchor=False)

@@ -68,6 +68,7 @@ class Result:
 
 def show(scene: Scene, shown: Shown) -> None:
     """The variants, the button, and the last result."""
+    was_running = series_bar.running() is not None
     with page.boundary():
         take_over()
         st.caption(
@@ -75,10 +76,10 @@ def show(scene: Scene, shown: Shown) -> None:
             "turn. All other steps draw the same. The order decides the pixels, too: time and memory are compared, not "
             "results."
         )
-        _ask(scene, shown)
+        _ask(scene, shown, was_running)
         if (trouble := st.session_state.get(TROUBLE)) is not None:
             st.error(escaped(trouble), icon=":material/error:")
-    if series_bar.running() is not None:
+    if was_running:
         series_bar.show()
     with page.boundary():
         if (result := st.session_state.get(RESULT)) is not None:
@@ -110,7 +111,7 @@ def _readable(value: Any) -> Any:
 # The question
 
 
-def _ask(scene: Scene, shown: Shown) -> None:
+def _ask(scene: Scene, shown: Shown, is_running: bool) -> None:
     if shown.draw is None or shown.failed is not None:
         st.info(escaped(str(shown.failed or "There is no draw that could be measured.")), icon=":material/info:")
         return
@@ -118,7 +119,7 @@ def _ask(scene: Scene, shown: Shown) -> None:
     if not found:
         st.info("This pipeline has no step that could be left out or moved.", icon=":material/info:")
         return
-    is_running = series_bar.running() is not None
+    # What is entered stays enabled while something runs: Streamlit 1.67 drops it with the click that disables it.
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="measure.whatif.ask"):
         chosen = found[_chosen(found, scene, shown)]
         repeats = st.number_input(
@@ -128,20 +129,23 @@ def _ask(scene: Scene, shown: Shown) -> None:
             measure_asked.REPEATS,
             key=REPEATS,
             persist_state="session",
-            disabled=is_running,
             help="Of each process, after a warm-up that is not counted; the median stands for all.",
             width=110,
         )
         asked, refused = _varied(scene, shown, chosen)
-        st.button(
-            "Measure both",
-            key="measure.whatif.start",
-            type="primary",
-            icon=":material/timer:",
-            disabled=is_running or asked is None,
-            on_click=_start,
-            args=(chosen, int(repeats), scene, shown, asked),
-        )
+        # Not by a callback, whose arguments would be those of the run before a number was entered and the button clicked.
+        if (
+            st.button(
+                "Measure both",
+                key="measure.whatif.start",
+                type="primary",
+                icon=":material/timer:",
+                disabled=is_running or asked is None,
+            )
+            and asked is not None
+        ):
+            _start(chosen, int(repeats), scene, shown, asked)
+            st.rerun()
     if refused:
         st.warning(f"{escaped(chosen.label)}: {escaped(refused)}", icon=":material/block:")
     elif not is_running:
@@ -166,7 +170,6 @@ def _chosen(found: dict[str, WhatIf], scene: Scene, shown: Shown) -> str:
         format_func=lambda name: found[name].label,
         key=VARIANT,
         persist_state="session",
-        disabled=series_bar.running() is not None,
         width="stretch",
     )
     return name
@@ -278,6 +281,8 @@ def _take(result: Result, scene: Scene, shown: Shown) -> None:
         return
     if scene.state.pipeline != result.original:
         st.caption("Another pipeline is shown now.")
+        return
+    if not isinstance(result.after, Profile):
         return
     if result.key != shown.key:
         st.caption("Another image or seed is shown now.")

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from weakref import WeakSet
 
 import streamlit as st
 
 from augviz.errors import AugvizError
 from augviz.series import Figure, Series
-from augviz.ui import page, upload_tab
+from augviz.ui import gate, page, upload_tab
 from augviz.ui.page import escaped
 from augviz.units import seconds_text
 from augviz.uploads import get_uploads
 
 SERIES = "measure.series"
 """Where the visitor's one series is, in the session: (what asked for it, the series)."""
+
+BESIDE = (
+    "Something else is being measured on this server at the same time, by another visitor: all of it takes longer "
+    "than it would alone."
+)
+
+_all: WeakSet[Series] = WeakSet()
+_lock = threading.Lock()
 
 POLL_SECONDS = 0.5
 CANCEL_WAIT_SECONDS = 2.0
@@ -33,7 +43,9 @@ def start(asker: str, figures: Sequence[Figure], reads: str = "") -> None:
     if running() is not None:
         raise AugvizError("Something is being measured already; wait for it or cancel it.")
     uploads, token = get_uploads(), upload_tab.token()
-    made = Series(figures, lambda series: uploads.end_work(token, series.cancel))
+    made = Series(figures, lambda series: uploads.end_work(token, series.cancel), gate.visitor())
+    with _lock:
+        _all.add(made)
     st.session_state[SERIES] = (asker, made)
     uploads.begin_work(token, made.cancel, reads)
     if not made.is_running:  # it has ended before its work was begun
@@ -47,9 +59,20 @@ def of(asker: str) -> Series | None:
 
 
 def running() -> Series | None:
-    """The one that runs, whoever asked for it."""
+    """The visitor's one that runs, whichever part of the page asked for it, also before the page was loaded anew."""
     _, series = st.session_state.get(SERIES, ("", None))
-    return series if series is not None and series.is_running else None
+    if series is not None and series.is_running:
+        return series
+    me = gate.visitor()
+    with _lock:
+        return next((one for one in _all if me and one.visitor == me and one.is_running), None)
+
+
+def is_beside_another() -> bool:
+    """Whether a series of somebody else runs on this server, too: two that run at once measure each other."""
+    mine = running()
+    with _lock:
+        return any(series is not mine and series.is_running for series in _all)
 
 
 def forget() -> None:
@@ -75,6 +98,8 @@ def show() -> None:
             text=f"{which}{escaped(progress.title)}{escaped(stage)} · {elapsed}{left}",
         )
         st.button("Cancel", key="measure.cancel", icon=":material/close:", on_click=_cancel, args=(series,))
+    if is_beside_another():
+        st.caption(BESIDE)
 
 
 def _cancel(series: Series) -> None:

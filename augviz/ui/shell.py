@@ -13,7 +13,7 @@ from pathlib import Path
 import streamlit as st
 
 from augviz import __version__
-from augviz.ui import about, address, gate, memory_address, upload_tab
+from augviz.ui import about, address, admission, gate, memory_address, upload_tab
 
 SIDEBAR_PX = 200
 # A file, since Streamlit 1.67 lets the browser fetch a Material symbol for the tab from a foreign host.
@@ -22,7 +22,7 @@ ICON = str(Path(__file__).with_name("icon.svg"))
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 
 st.set_page_config(page_title="augviz", page_icon=gate.icon(ICON), layout="wide", initial_sidebar_state=SIDEBAR_PX)
-if not gate.passes():
+if not (gate.passes() and admission.passes()):
     st.stop()
 page = st.navigation(
     [

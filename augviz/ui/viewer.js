@@ -38,6 +38,16 @@ function milliseconds(ms) {
   return ms < 10 ? `${ms.toFixed(1)} ms` : ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toPrecision(3)} s`;
 }
 
+// Some seconds, or less if the request is given up.
+function paused(seconds, signal) {
+  return new Promise((done, fail) => {
+    const given = () => { clearTimeout(timer); fail(new DOMException('superseded', 'AbortError')); };
+    const timer = setTimeout(() => { signal.removeEventListener('abort', given); done(); }, seconds * 1000);
+    signal.addEventListener('abort', given, { once: true });
+    if (signal.aborted) given();
+  });
+}
+
 class Refused extends Error {
   constructor(answer) { super(answer.error); this.answer = answer; }
 }
@@ -184,7 +194,7 @@ class Viewer {
     if (this.data.bands) url.searchParams.set('bands', this.data.bands);
     url.searchParams.set('session', this.data.session);
     url.searchParams.set('topic', topic);
-    const answer = await fetch(url, { signal });
+    const answer = await this.unhurried(url, signal);
     // A request that a newer one replaced on the server, though not here: ask once more.
     if (answer.status === 409 && again) return this.picture(key, quality, side, upto, topic, signal, false);
     if (!answer.ok) {
@@ -194,6 +204,25 @@ class Viewer {
     const meta = JSON.parse(answer.headers.get('X-Augviz-Meta') || '{}');
     meta.key = answer.headers.get('X-Augviz-Key') || key;
     return { blob: await answer.blob(), meta };
+  }
+
+  // A server that is busy says how many are before: that is shown, and asked again, until it has room.
+  async unhurried(url, signal) {
+    let answer = await fetch(url, { signal });
+    while (answer.status === 503) {
+      const said = await answer.json().catch(() => ({}));
+      signal.throwIfAborted();
+      this.wait(said.error || 'The server is busy.');
+      await paused(Number(answer.headers.get('Retry-After')) || 2, signal);
+      answer = await fetch(url, { signal });
+    }
+    this.wait('');
+    return answer;
+  }
+
+  wait(text) {
+    this.section.dataset.waiting = text;
+    if (text) this.strip.replaceChildren(this.fact('', `${text} The picture comes by itself.`, 'note warn'));
   }
 
   // ---- one change of the data: quick pictures now, finer ones and the report when it has settled
@@ -618,11 +647,11 @@ class Viewer {
     const request = this.reporting = new AbortController();
     const url = new URL(`${data.base}report/${data.key}.json`, document.baseURI);
     url.searchParams.set('session', data.session);
-    const answer = await fetch(url, { signal: request.signal });
+    const answer = await this.unhurried(url, request.signal);
     if (!answer.ok) return;
     const report = await answer.json();
     if (this.reports.size > 50) this.reports.clear();
     this.reports.set(data.key, report);
-    if (turn === this.turn) this.label();
+    if (turn === this.turn) { this.label(); this.figures(); }
   }
 }
