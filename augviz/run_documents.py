@@ -12,6 +12,7 @@ from augviz.estimates import Estimate
 from augviz.model import DTYPES, Header
 from augviz.profiles import Failed, Profile, StepTimes
 from augviz.runs import Outcome, Run
+from augviz.scaling import Throughput
 
 FORMAT = 1
 """Of the JSON document; raised whenever its keys change their meaning."""
@@ -24,17 +25,16 @@ def runs_json(runs: Iterable[Run]) -> str:
 
 def _run_json(run: Run) -> dict[str, Any]:
     source = run.source
+    size = {
+        "width": source.width,
+        "height": source.height,
+        "bands": source.bands,
+        "dtype": DTYPES.get(source.format, source.format),
+    }
     return {
         "when": run.when,
         "question": run.question,
-        "image": {
-            "name": run.image,
-            "read": run.file,
-            "width": source.width,
-            "height": source.height,
-            "bands": source.bands,
-            "dtype": DTYPES.get(source.format, source.format),
-        },
+        "image": {"name": run.image, "read": run.file, **({"files": run.files} if run.files else size)},
         "pipeline": json.loads(run.pipeline),
         "seed": run.seed,
         "figures": [{"name": each.name, "title": each.title, **_value_json(run, each.value)} for each in run.outcomes],
@@ -64,6 +64,22 @@ def _value_json(run: Run, value: Any) -> dict[str, Any]:
             "reading_spread": value.reading_spread,
             "steps": steps,
         }
+    if isinstance(value, Throughput):
+        return {
+            "kind": "throughput",
+            "workers": value.workers,
+            "batch": value.batch,
+            "threads": value.threads,
+            "by_torch": value.by_torch,
+            "rates": list(value.rates),
+            "unstable": value.is_unstable,
+            "megapixels_per_image": value.megapixels_per_image,
+            "cpu_seconds_per_image": value.cpu_seconds_per_image,
+            "batches": value.batches,
+            "listed": value.listed,
+            "peak_bytes": value.peak_bytes,
+            "pss_bytes": value.pss_bytes,
+        }
     kind = {Estimate: "estimate", Failed: "failed"}.get(type(value), type(value).__name__)
     return {"kind": kind, **{name: one for name, one in asdict(value).items() if name != "environment"}}
 
@@ -92,10 +108,11 @@ CSV_NAMES = (
         "baseline_bytes",
         "unstable",
     ),
+    *("workers", "threads", "batch", "images_per_second"),
     "reason",
 )
 """Columns of every CSV, before those of the environment. Seconds are medians; low and high the least and greatest repeat, or
-the band of an estimate."""
+the band of an estimate. The size is empty for the images of a folder, and images per second are the median of the spans."""
 
 
 def runs_csv_rows(runs: Iterable[Run]) -> list[dict[str, object]]:
@@ -109,9 +126,9 @@ def runs_csv_rows(runs: Iterable[Run]) -> list[dict[str, object]]:
             "when": run.when,
             "question": run.question,
             "image": run.image,
-            "width": source.width,
-            "height": source.height,
-            "bands": source.bands,
+            "width": None if run.files else source.width,
+            "height": None if run.files else source.height,
+            "bands": None if run.files else source.bands,
             "pipeline": ", ".join(run.steps),
             "seed": run.seed,
         }
@@ -142,6 +159,19 @@ def _csv_values(each: Outcome) -> list[dict[str, object]]:
         steps = [(f"{step.position} {step.transform}", step.seconds) for step in value.steps if step.applied]
         parts = [("0 reading", value.reading_seconds), *steps]
         return [{"repeats": value.rounds, "step": name, "seconds": seconds} for name, seconds in parts]
+    if isinstance(value, Throughput):
+        return [
+            {
+                "repeats": len(value.rates),
+                "mp_per_second": value.megapixels_per_second,
+                "memory_bytes": value.peak_bytes,
+                "unstable": value.is_unstable,
+                "workers": value.workers,
+                "threads": value.threads,
+                "batch": value.batch,
+                "images_per_second": value.images_per_second,
+            }
+        ]
     if isinstance(value, Estimate):
         return [
             {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from augviz import runs
-from augviz.profiles import TITLES, Failed, Profile, StepTimes
+from augviz import runs, scaling
+from augviz.profiles import TITLES, Failed, Profile, StepTimes, megapixels_text
 from augviz.runs import Run
+from augviz.scaling import Throughput
 from augviz.units import bytes_text, seconds_text
 
 ALIKE = 0.05
@@ -20,6 +21,8 @@ def sentence(run: Run) -> str:
     """The answer to what was asked, in one sentence."""
     if run.step_times is not None:
         return _of_steps(run, run.step_times)
+    if run.throughputs:
+        return _of_workers(run.throughputs)
     profiles = [each.value for each in run.outcomes if isinstance(each.value, Profile)]
     if not profiles:
         return "Nothing was measured."
@@ -50,9 +53,19 @@ def _of_steps(run: Run, times: StepTimes) -> str:
     return f"{start}; {memory}." if memory else f"{start}."
 
 
+def _of_workers(points: tuple[Throughput, ...]) -> str:
+    """Where workers stop to help; the fastest, where too few numbers of them were measured to tell."""
+    found = scaling.stops_scaling(points)
+    if found is not None:
+        return found.sentence
+    best = max(points, key=lambda point: point.images_per_second)
+    return f"{runs.loading_text(best)}: {megapixels_text(best.images_per_second)} images per second."
+
+
 def _speed(profile: Profile) -> str:
     verb = "take" if profile.way in PLURAL else "takes"
-    return f"{_capital(SHORT[profile.way])} {verb} {seconds_text(profile.wall.median)}, {profile.megapixels_per_second:.3g} MP/s"
+    speed = megapixels_text(profile.megapixels_per_second)
+    return f"{_capital(SHORT[profile.way])} {verb} {seconds_text(profile.wall.median)}, {speed} MP/s"
 
 
 def _fastest(profiles: list[Profile]) -> str:

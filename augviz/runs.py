@@ -14,6 +14,7 @@ from augviz.errors import ArgumentError
 from augviz.estimates import Estimate
 from augviz.model import Draw, Header
 from augviz.profiles import Failed, Profile, StepTime, StepTimes
+from augviz.scaling import Throughput
 
 QUESTIONS: Mapping[str, str] = {
     "whole": "Whole",
@@ -31,7 +32,7 @@ ESTIMATE, STEPS = "estimate", "steps"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one figure: `value` is a Profile, StepTimes, Estimate, Failed, or another frozen dataclass."""
+    """What came of one figure: `value` is a Profile, StepTimes, Throughput, Estimate, Failed, or another frozen dataclass."""
 
     name: str
     title: str
@@ -45,7 +46,7 @@ class Run:
     Attributes:
         when: the time in UTC, ISO 8601, to the second.
         question: key of `QUESTIONS`.
-        image: what the image is called; never a path.
+        image: what the image or the folder of images is called; never a path.
         file: which file was read, in words.
         steps: names of the pipeline's steps that are switched on.
         pipeline: its saved form as JSON text, the input included.
@@ -53,6 +54,8 @@ class Run:
         key: of the recipe that was looked at, by which a page finds its own runs.
         shapes: (position, shape after the step) of the steps, position 0 is what the pipeline is fed.
         outcomes: what was measured, in the order of measuring.
+        files: how many images of a folder were read in turn, 0 where it was the one image. `shapes` are of the image that was
+            shown, which tells nothing of the sizes of those.
     """
 
     when: str
@@ -65,6 +68,7 @@ class Run:
     key: str
     shapes: tuple[tuple[int, Header], ...]
     outcomes: tuple[Outcome, ...] = ()
+    files: int = 0
 
     def __post_init__(self) -> None:
         if self.question not in QUESTIONS:
@@ -98,6 +102,10 @@ class Run:
     def step_times(self) -> StepTimes | None:
         found = self.value(STEPS)
         return found if isinstance(found, StepTimes) else None
+
+    @property
+    def throughputs(self) -> tuple[Throughput, ...]:
+        return tuple(each.value for each in self.outcomes if isinstance(each.value, Throughput))
 
     @property
     def streaming_seconds(self) -> float | None:
@@ -155,7 +163,7 @@ def slowest(times: StepTimes) -> tuple[StepTime | None, float] | None:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One figure of two runs. `unit` is "s", "B" or "MP/s"; a figure is None where the system does not tell it."""
+    """One figure of two runs. `unit` is "s", "B", "MP/s" or "images/s"; a figure is None where the system does not tell it."""
 
     title: str
     unit: str
@@ -173,10 +181,13 @@ class Compared:
 def different(one: Run, other: Run) -> tuple[str, ...]:
     """The names of what differs between the environments of two runs.
 
-    How the peak of memory was found is compared only where both tell it: times do not depend on it.
+    How the peak of memory was found is compared only where both tell it: times do not depend on it. The threads of two runs of
+    workers are part of what was asked, and of their figures' titles.
     """
     first, second = dict(one.environment), dict(other.environment)
     names = profiles.differing(first, second)
+    if one.throughputs and other.throughputs:
+        names = tuple(name for name in names if name != "threads")
     return tuple(name for name in names if name != "memory" or (name in first and name in second))
 
 
@@ -216,4 +227,15 @@ def measures(run: Run) -> dict[tuple[str, str], float | None]:
             for step in value.steps:
                 if step.applied:
                     found[f"{step.transform} ({step.id})", "s"] = step.seconds
+        elif isinstance(value, Throughput):
+            title = loading_text(value)
+            found[f"{title}, speed", "images/s"] = value.images_per_second
+            found[f"{title}, speed", "MP/s"] = value.megapixels_per_second
+            found[f"{title}, memory", "B"] = value.peak_bytes
     return found
+
+
+def loading_text(value: Throughput) -> str:
+    """`2 workers, 1 thread`; the threads are those of each."""
+    workers = f"{value.workers} worker{'s' * (value.workers > 1)}" if value.workers else "Without workers"
+    return f"{workers}, {value.threads} thread{'s' * (value.threads > 1)}"

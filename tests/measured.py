@@ -9,6 +9,7 @@ from augviz.estimates import Estimate
 from augviz.model import Header
 from augviz.profiles import TITLES, Failed, Profile, Repeats, StepTime, StepTimes
 from augviz.runs import ESTIMATE, STEPS, Outcome, Run
+from augviz.scaling import Throughput
 
 MB = 10**6
 ENVIRONMENT: tuple[tuple[str, Any], ...] = (("libvips", "8.18.7"), ("albumentationsxl", "0.1.2"), ("threads", 2))
@@ -38,11 +39,17 @@ def estimate(seconds: float = 1.0, stream: int = 50 * MB, hold: int = 200 * MB) 
     return Estimate(seconds, seconds / 1.3, seconds * 1.3, stream, hold)
 
 
+def throughput(workers: int, *rates: float, **fields: Any) -> Throughput:
+    made = Throughput(workers, 4, 1, False, rates, 2.0, 0.1, 9, 1, 300 * MB, 200 * MB, ENVIRONMENT)
+    return replace(made, **fields)
+
+
 def run(question: str = "whole", *values: Any, **fields: Any) -> Run:
     """A run with these outcomes; without any, those of its question."""
     if not values:
         values = {
             "steps": (estimate(), times()),
+            "workers": (throughput(1, 100.0), throughput(2, 180.0, 190.0, 200.0), throughput(3, 196.0)),
             "ways": (estimate(), profile(), profile("hold", 0.9, 0.9, 0.9, increase=1200 * MB), profile("memory", 2.2)),
         }.get(question, (estimate(), profile(), profile("hold", 1.3, 1.3, 1.3, increase=1200 * MB)))
     made = Run(
@@ -67,6 +74,8 @@ def outcome(value: Any) -> Outcome:
         return Outcome(value.way, TITLES[value.way], value)
     if isinstance(value, StepTimes):
         return Outcome(STEPS, "Each step", value)
+    if isinstance(value, Throughput):
+        return Outcome(f"{value.workers}", f"Loading by {value.workers}", value)
     return Outcome(ESTIMATE, "Estimate", value) if isinstance(value, Estimate) else failed("memory", str(value))
 
 

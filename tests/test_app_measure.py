@@ -34,7 +34,7 @@ from augviz.ui import (
 from augviz.ui.state import Explore
 from augviz.uploads import get_uploads
 from tests.live import ROOT
-from tests.measured import elsewhere, estimate, failed, profile, run, step, times
+from tests.measured import elsewhere, estimate, failed, profile, run, step, throughput, times
 from tests.samples import rgb
 
 SHELL = ROOT / "augviz" / "ui" / "shell.py"
@@ -331,6 +331,26 @@ def test_images_of_other_sizes_are_compared_with_a_word_about_it() -> None:
     app = visit(measure__runs=(run("whole"), run("whole", shapes=small)))
 
     assert "The images differ (4000 × 3000 and 100 × 100)" in texts(app)
+
+
+def test_two_runs_of_workers_are_compared_in_images_per_second() -> None:
+    app = visit(
+        measure__runs=(
+            run("workers"),
+            run("workers", throughput(2, 95.0, peak_bytes=None), image="slides", files=7),
+        )
+    )
+    [table] = tables(app, "Ratio")
+
+    assert table.values.tolist() == [
+        ["2 workers, 1 thread, speed", "190 images/s", "95 images/s", "× 0.5"],
+        ["2 workers, 1 thread, speed", "380 MP/s", "190 MP/s", "× 0.5"],
+        ["2 workers, 1 thread, memory", "300 MB", "unknown", "–"],
+    ]
+    assert "The images differ: compare their speed in MP/s." in texts(app)
+    [rows] = tables(app, "Answer")
+    assert list(rows["Image"]) == ["slides, 7 images", "slide.tif, 4000\u00a0×\u00a03000"]
+    assert list(rows["Measured"]) == ["Workers", "Workers"]
 
 
 def test_a_new_run_is_compared_with_the_last_of_its_question() -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from augviz import run_words
 from augviz.model import Pipeline, Step
+from augviz.runs import Run
 from augviz.settings import get_settings
 from augviz.sources import SourceRef
-from augviz.ui import measure_loader
+from augviz.ui import measure_kept, measure_loader
 from augviz.ui.loader_answer import Result
 from augviz.ui.state import first
 from tests.live import until
@@ -76,6 +78,13 @@ def result(app: AppTest) -> Result:
     return found
 
 
+def kept(app: AppTest) -> tuple[Run, ...]:
+    if measure_kept.RUNS not in app.session_state:
+        return ()
+    found: tuple[Run, ...] = app.session_state[measure_kept.RUNS]
+    return found
+
+
 def said(app: AppTest) -> str:
     return "\n".join([*(each.value for each in app.markdown), *(each.value for each in app.caption)])
 
@@ -113,6 +122,16 @@ def test_memory_is_computed_beside_what_was_measured(measured: AppTest) -> None:
     assert all("%" in text for text in measured.table[0].value["Computed"])
 
 
+def test_what_was_measured_is_a_run_of_the_session(measured: AppTest) -> None:
+    found = kept(measured)[0]
+
+    assert (found.question, found.image, found.file, found.files) == ("workers", "a.png", "the original file", 0)
+    assert [each.workers for each in found.throughputs] == [1, 2]
+    assert [each.title for each in found.outcomes] == ["Loading by 1 worker", "Loading by 2 workers"]
+    assert "scaling at" in run_words.sentence(found)
+    assert found.key == result(measured).subject.key
+
+
 def test_another_number_of_threads_is_added_to_the_same_chart(measured: AppTest) -> None:
     measured.number_input(key="measure.workers.threads").set_value(2)
     measured.number_input(key="measure.workers.most").set_value(1)
@@ -120,6 +139,7 @@ def test_another_number_of_threads_is_added_to_the_same_chart(measured: AppTest)
 
     assert [(point.workers, point.threads) for point in result(measured).points] == [(1, 1), (2, 1), (1, 2)]
     assert "With 2 threads each: Measure more workers" in said(measured)
+    assert [[(p.workers, p.threads) for p in run.throughputs] for run in kept(measured)] == [[(1, 1), (2, 1)], [(1, 2)]]
 
 
 def test_images_of_a_folder_are_loaded_in_turn(folder: Path) -> None:
@@ -133,6 +153,8 @@ def test_images_of_a_folder_are_loaded_in_turn(folder: Path) -> None:
     assert point.megapixels_per_image == pytest.approx((96 * 80 + 64 * 64) / 2e6)
     assert "2 files of" in said(app)
     assert "collate_fn=list" in app.code[0].value
+    (run,) = kept(app)
+    assert (run.image, run.file, run.files) == ("good", "the images of a folder, in turn", 2)
 
 
 def test_a_folder_that_is_not_allowed_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -158,6 +180,7 @@ def test_what_runs_can_be_cancelled(folder: Path) -> None:
     assert not app.exception
     assert "Cancelled" in app.info[0].value
     assert not result(app).points
+    assert not kept(app)
 
 
 def test_what_could_not_be_measured_says_why(folder: Path) -> None:
@@ -168,6 +191,7 @@ def test_what_could_not_be_measured_says_why(folder: Path) -> None:
 
     assert "Loading by 1 worker could not be measured." in app.error[0].value
     assert "none.png" in app.error[0].value
+    assert not kept(app)
 
 
 def test_a_draw_that_cannot_be_made_is_not_measured(folder: Path) -> None:

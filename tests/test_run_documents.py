@@ -8,7 +8,7 @@ import json
 
 from augviz import run_documents
 from augviz.ui.memory_tables import csv_text
-from tests.measured import elsewhere, failed, profile, run
+from tests.measured import elsewhere, failed, profile, run, throughput
 
 
 def test_json_holds_image_pipeline_seed_every_repeat_and_the_environment() -> None:
@@ -47,6 +47,54 @@ def test_json_holds_the_reason_of_what_failed() -> None:
         "reason": "No room.",
         "cancelled": False,
     }
+
+
+def test_json_holds_every_rate_and_all_memory_of_workers() -> None:
+    [found] = json.loads(run_documents.runs_json([run("workers", throughput(2, 1.0, 3.0))]))["runs"]
+
+    assert found["figures"] == [
+        {
+            "name": "2",
+            "title": "Loading by 2",
+            "kind": "throughput",
+            "workers": 2,
+            "batch": 4,
+            "threads": 1,
+            "by_torch": False,
+            "rates": [1.0, 3.0],
+            "unstable": True,
+            "megapixels_per_image": 2.0,
+            "cpu_seconds_per_image": 0.1,
+            "batches": 9,
+            "listed": 1,
+            "peak_bytes": 300_000_000,
+            "pss_bytes": 200_000_000,
+        }
+    ]
+    assert found["environment"]["libvips"] == "8.18.7"
+
+
+def test_the_images_of_a_folder_have_their_number_and_not_the_size_of_the_one_that_was_shown() -> None:
+    found = run("workers", image="slides", file="the images of a folder, in turn", files=7)
+    [document] = json.loads(run_documents.runs_json([found]))["runs"]
+
+    assert document["image"] == {"name": "slides", "read": "the images of a folder, in turn", "files": 7}
+    assert {(row["image"], row["width"], row["bands"]) for row in run_documents.runs_csv_rows([found])} == {
+        ("slides", None, None)
+    }
+
+
+def test_csv_has_images_per_second_for_each_number_of_workers() -> None:
+    rows = run_documents.runs_csv_rows([run("workers"), run("whole", profile())])
+
+    names = ("workers", "threads", "batch", "images_per_second", "memory_bytes", "repeats")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        (1, 1, 4, 100.0, 300_000_000, 1),
+        (2, 1, 4, 190.0, 300_000_000, 3),
+        (3, 1, 4, 196.0, 300_000_000, 1),
+        (None, None, None, None, 48_000_000, 3),
+    ]
+    assert all(row["seconds_low"] is row["seconds"] is row["seconds_high"] is None for row in rows[:3])
 
 
 def test_csv_has_a_row_for_each_figure_and_each_step_that_was_applied() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augviz import run_words
-from tests.measured import MB, estimate, failed, profile, run, step, times
+from tests.measured import MB, estimate, failed, profile, run, step, throughput, times
 
 
 def test_the_slowest_step_is_named_with_its_share_and_the_memory_beside_it() -> None:
@@ -46,6 +46,18 @@ def test_reading_can_be_what_takes_most() -> None:
     assert run_words.sentence(run("steps", times(step(1, "NoOp", 0.0), reading=0.0))) == (
         "No step takes any time that could be measured."
     )
+
+
+def test_workers_are_answered_by_where_they_stop_to_help() -> None:
+    assert run_words.sentence(run("workers")) == "Stops scaling at 2 workers: a third one adds 3 %."
+
+
+def test_too_few_numbers_of_workers_are_answered_by_the_fastest() -> None:
+    alone = run("workers", throughput(2, 12.34), failed("3", "It crashed."))
+    none = run("workers", throughput(0, 50.0), throughput(1, 20.0, threads=2))
+
+    assert run_words.sentence(alone) == "2 workers, 1 thread: 12.3 images per second."
+    assert run_words.sentence(none) == "Without workers, 1 thread: 50 images per second."
 
 
 def test_nothing_measured_says_so_and_why() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from augviz import runs
 from augviz.errors import ArgumentError
 from augviz.profiles import StepTimes
-from tests.measured import elsewhere, estimate, failed, profile, run, step, times
+from tests.measured import MB, elsewhere, estimate, failed, profile, run, step, throughput, times
 
 SECONDS = st.floats(-100, 100)
 
@@ -126,13 +126,47 @@ def test_runs_without_a_common_figure_cannot_be_compared() -> None:
         runs.compare(run("whole"), run("steps"))
 
 
-@given(st.sampled_from(["whole", "steps", "ways"]), st.sampled_from(["whole", "steps", "ways"]))
+def test_runs_of_workers_are_compared_by_the_number_of_workers_and_threads() -> None:
+    one = run("workers", throughput(0, 50.0), throughput(1, 100.0), throughput(2, 180.0, 190.0, 200.0))
+    other = run("workers", throughput(2, 380.0, peak_bytes=None), throughput(3, 400.0))
+
+    assert [(each.title, each.unit, each.one, each.other, each.ratio) for each in runs.compare(one, other)] == [
+        ("2 workers, 1 thread, speed", "images/s", 190.0, 380.0, 2.0),
+        ("2 workers, 1 thread, speed", "MP/s", 380.0, 760.0, 2.0),
+        ("2 workers, 1 thread, memory", "B", 300 * MB, None, None),
+    ]
+    assert ("Without workers, 1 thread, speed", "images/s") in runs.measures(one)
+
+
+def test_workers_of_other_threads_have_no_figure_in_common_and_are_no_other_environment() -> None:
+    one, other = run("workers", throughput(2, 1.0)), run("workers", throughput(2, 2.0, threads=4))
+
+    with pytest.raises(ArgumentError, match="no figure in common"):
+        runs.compare(one, elsewhere(other, threads=4))
+    with pytest.raises(ArgumentError, match=r"different environments \(libvips\)"):
+        runs.compare(one, elsewhere(other, threads=4, libvips="8.19.0"))
+    assert ("2 workers, 4 threads, speed", "images/s") in runs.measures(other)
+
+
+def test_workers_are_measured_as_soon_as_one_figure_is_and_have_no_seconds_of_streaming() -> None:
+    found = run("workers", failed("1", "It crashed."), throughput(2, 3.0))
+
+    assert found.is_measured
+    assert [each.workers for each in found.throughputs] == [2]
+    assert found.streaming_seconds is None
+    assert not run("workers", failed("1", "It was cancelled.", cancelled=True)).is_measured
+
+
+QUESTIONS = st.sampled_from(["whole", "steps", "ways", "workers"])
+
+
+@given(QUESTIONS, QUESTIONS)
 def test_a_comparison_turned_around_has_the_inverse_ratios(one: str, other: str) -> None:
     first, second = run(one), run(other)
     if not runs.measures(first).keys() & runs.measures(second).keys():
         return
-    there = {each.title: each.ratio for each in runs.compare(first, second)}
-    back = {each.title: each.ratio for each in runs.compare(second, first)}
+    there = {(each.title, each.unit): each.ratio for each in runs.compare(first, second)}
+    back = {(each.title, each.unit): each.ratio for each in runs.compare(second, first)}
 
     assert there.keys() == back.keys()
     assert all(math.isclose(ratio * (back[title] or 0), 1) for title, ratio in there.items() if ratio)

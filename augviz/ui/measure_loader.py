@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import streamlit as st
 
@@ -12,11 +13,12 @@ from augviz import copies, loader_figures, scaling, sources
 from augviz.errors import AugvizError
 from augviz.memory import Plan
 from augviz.model import Draw, ImageFacts
-from augviz.profiles import Failed
+from augviz.profiles import Failed, reason_text
+from augviz.runs import Outcome, Run
 from augviz.scaling import Loading, Throughput
 from augviz.series import Series
 from augviz.settings import get_settings
-from augviz.ui import loader_answer, page, series_bar
+from augviz.ui import loader_answer, measure_asked, measure_kept, page, series_bar
 from augviz.ui.loader_answer import Result, Subject
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene, Shown
@@ -38,15 +40,17 @@ WHY_ONE = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is being measured, and what is computed of its memory, by (workers, threads)."""
+    """What is being measured, and what is computed of its memory, by (workers, threads). `run` is without its outcomes."""
 
     series: Series
     subject: Subject
     plans: Mapping[tuple[int, int], Plan]
+    run: Run
 
 
 def show(scene: Scene, shown: Shown) -> None:
     """What is asked, the button, the bar while it runs, and the last answer."""
+    was_running = series_bar.running() is not None
     with page.boundary():
         take_over()
         st.caption(
@@ -54,10 +58,10 @@ def show(scene: Scene, shown: Shown) -> None:
             "as it is exported with another draw for each image, ToTensor, a batch, and the way to the training's process. "
             "Workers are started by “spawn”, since libvips works in threads, which a forked process would not have."
         )
-        _ask(scene, shown)
+        _ask(scene, shown, was_running)
         if (trouble := st.session_state.get(TROUBLE)) is not None:
             st.error(escaped(trouble), icon=":material/error:")
-    if series_bar.running() is not None:
+    if was_running:
         series_bar.show()
     with page.boundary():
         if (result := st.session_state.get(RESULT)) is not None:
@@ -72,7 +76,7 @@ def take_over() -> None:
     del st.session_state[ASKED]
     if series_bar.of(ASKER) is asked.series:
         series_bar.forget()
-    outcomes = asked.series.outcomes
+    outcomes = {name: _readable(value) for name, value in asked.series.outcomes.items()}
     points = {(p.workers, p.threads): p for p in outcomes.values() if isinstance(p, Throughput)}
     plans = dict(asked.plans)
     earlier: Result | None = st.session_state.get(RESULT)
@@ -80,23 +84,33 @@ def take_over() -> None:
         points = {(p.workers, p.threads): p for p in earlier.points} | points
         plans = {**earlier.plans, **plans}
     reasons = tuple(
-        (figure.title, get_uploads().shown(found.reason))
+        (figure.title, found.reason)
         for figure in asked.series.figures
         if isinstance(found := outcomes.get(figure.name), Failed) and not found.cancelled
     )
     is_cancelled = asked.series.is_cancelled
     st.session_state[RESULT] = Result(asked.subject, tuple(points.values()), plans, reasons, is_cancelled)
+    named = (Outcome(one.name, one.title, outcomes[one.name]) for one in asked.series.figures if one.name in outcomes)
+    run = replace(asked.run, outcomes=tuple(named))
+    if run.is_measured:
+        measure_kept.keep(run)
+
+
+def _readable(value: Throughput | Failed) -> Throughput | Failed:
+    """A reason with the names that the visitor knows."""
+    if not isinstance(value, Failed):
+        return value
+    return Failed(reason_text(get_uploads().shown(value.reason), "measure_throughput"), value.cancelled)
 
 
 # The question
 
 
-def _ask(scene: Scene, shown: Shown) -> None:
+def _ask(scene: Scene, shown: Shown, is_running: bool) -> None:
     if shown.draw is None or shown.failed is not None or scene.facts is None:
         st.info(escaped(str(shown.failed or "There is no draw that could be measured.")), icon=":material/info:")
         return
     # The numbers stay enabled while something runs: Streamlit 1.67 drops what was entered with the click that disables them.
-    is_running = series_bar.running() is not None
     cores = os.cpu_count() or 1
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="measure.workers.ask"):
         most = _number("Up to workers", "most", 1, scaling.MAX_WORKERS, min(cores, scaling.MAX_WORKERS))
@@ -207,4 +221,14 @@ def _start(scene: Scene, shown: Shown, loadings: tuple[Loading, ...], folder: st
     series = series_bar.of(ASKER)
     assert series is not None
     subject = Subject(shown.key, loadings[0].batch, folder, len(paths))
-    st.session_state[ASKED] = Asked(series, subject, plans)
+    run = measure_asked.run_of(ASKER, scene, shown, shown.draw)
+    st.session_state[ASKED] = Asked(series, subject, plans, _of_files(run, subject))
+
+
+def _of_files(run: Run, subject: Subject) -> Run:
+    """The run of what is loaded, which is never a working copy. A folder goes by its name, not by where it is."""
+    if not subject.folder:
+        return replace(run, file="the original file")
+    name = Path(os.path.normpath(subject.folder)).name
+    image = "folder" if name in ("", "..") else name
+    return replace(run, image=image, file="the images of a folder, in turn", files=subject.files)

@@ -77,7 +77,10 @@ def _comparison(found: tuple[Run, ...]) -> None:
         border="horizontal",
         alt="Figures of two runs beside each other",
     )
-    if first.source != second.source:
+    if first.files or second.files:
+        if (first.image, first.files) != (second.image, second.files):
+            st.caption("The images differ: compare their speed in MP/s.")
+    elif first.source != second.source:
         sizes = " and ".join(size_text(run.source.width, run.source.height) for run in (first, second))
         st.caption(f"The images differ ({sizes}): compare their speed rather than their time.")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from augviz import estimates, run_words, runs
 from augviz.estimates import Estimate
 from augviz.model import DTYPES
-from augviz.profiles import Failed, Profile, Repeats, StepTimes
+from augviz.profiles import Failed, Profile, Repeats, StepTimes, megapixels_text
 from augviz.runs import Compared, Outcome, Run
 from augviz.ui.page import escaped
 from augviz.units import bytes_text, seconds_text, size_text
@@ -69,7 +69,7 @@ def _way_row(run: Run, each: Outcome) -> dict[str, str]:
             "Time": seconds_text(value.wall.median),
             "Range": repeats_text(value.wall),
             "Processor": seconds_text(value.cpu.median),
-            "Speed": f"{value.megapixels_per_second:.3g} MP/s",
+            "Speed": f"{megapixels_text(value.megapixels_per_second)} MP/s",
             "Memory": "unknown"
             if increase is None
             else f"{bytes_text(increase)} over {bytes_text(value.baseline_bytes or 0)}",
@@ -106,9 +106,7 @@ def run_rows(found: Iterable[tuple[int, Run]], with_environment: bool) -> list[d
             "": str(number),
             "UTC": run.when[11:19],
             "Measured": runs.QUESTIONS[run.question],
-            "Image": f"{escaped(run.image)}, {size_text(run.source.width, run.source.height)}".replace(
-                " × ", "\u00a0×\u00a0"
-            ),
+            "Image": f"{escaped(run.image)}, {_extent(run)}",
             "Pipeline": ", ".join(run.steps) or "no step",
             "Seed": str(run.seed),
             "Answer": escaped(run_words.sentence(run)),
@@ -116,6 +114,13 @@ def run_rows(found: Iterable[tuple[int, Run]], with_environment: bool) -> list[d
         }
         for number, run in found
     ]
+
+
+def _extent(run: Run) -> str:
+    """The size of the image, or how many images of a folder there were."""
+    if run.files:
+        return f"{run.files} image{'s' * (run.files > 1)}"
+    return size_text(run.source.width, run.source.height).replace(" × ", "\u00a0×\u00a0")
 
 
 def environment_text(run: Run) -> str:
@@ -145,4 +150,4 @@ def _amount(value: float | None, unit: str) -> str:
         return "unknown"
     if unit == "s":
         return f"{'−' if value < 0 else ''}{seconds_text(abs(value))}"
-    return bytes_text(value) if unit == "B" else f"{value:.3g} {unit}"
+    return bytes_text(value) if unit == "B" else f"{megapixels_text(value)} {unit}"
