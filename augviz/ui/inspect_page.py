@@ -12,8 +12,8 @@ from augviz import web
 from augviz.errors import AugvizError
 from augviz.model import DTYPES, Pipeline
 from augviz.tile_routes import inspect_question, window_question
-from augviz.ui import address, desk, details, exact_preview, gate, page, scene, state, widgets
-from augviz.ui.page import boundary, escaped
+from augviz.ui import address, desk, details, exact_preview, gate, page, scene, subject_bar, widgets
+from augviz.ui.page import boundary
 from augviz.ui.state import Scene, Shown
 
 KEY = "inspect.viewer"
@@ -53,50 +53,13 @@ def _page() -> None:
     if trouble is not None:
         raise trouble
     shown = scene.shown(now)
-    _toolbar(now)
+    subject_bar.show(now, "inspect")
     _component(key=KEY, data=data_of(now, shown), on_window_change=_window_asked, height="content")
     _window(shown)
     exact_preview.show(now, shown)
     address.write()
     with st.container(key="inspect.key"):
         st.caption(f"Recipe {shown.key}")
-
-
-def _toolbar(seen: Scene) -> None:
-    """Which image, which steps, and the draw."""
-    now = seen.state
-    steps = [leaf.transform for leaf in now.pipeline.leaves() if leaf.enabled]
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="inspect.toolbar"):
-        st.markdown(f"**{escaped(seen.name)}** :gray[after] {escaped(', '.join(steps) or 'no step')}", width="stretch")
-        st.caption("Seed", width="content")
-        st.session_state["inspect.seed"] = now.shown_seed
-        st.number_input(
-            "Seed",
-            0,
-            2**31 - 1,
-            value=None,
-            step=1,
-            key="inspect.seed",
-            on_change=_set_seed,
-            label_visibility="collapsed",
-            width=112,
-        )
-        st.button("New draw", icon=":material/casino:", key="inspect.new_draw", on_click=state.later, args=(_new_draw,))
-        st.page_link(
-            Path(__file__).resolve().parents[2] / "pages" / "explore.py",
-            label="Change the pipeline",
-            icon=":material/tune:",
-        )
-
-
-def _set_seed() -> None:
-    seed = st.session_state["inspect.seed"]
-    if seed is not None:
-        state.change(seed=int(seed), picked=0)
-
-
-def _new_draw() -> None:
-    state.change(seed=state.get().shown_seed + 1, picked=0)
 
 
 def data_of(seen: Scene, shown: Shown) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from types import ModuleType
 
 import streamlit as st
@@ -22,13 +21,11 @@ from augviz.ui import (
     page,
     scene,
     series_bar,
-    state,
+    subject_bar,
 )
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene, Shown
 from augviz.units import seconds_text
-
-EXPLORE = Path(__file__).resolve().parents[2] / "pages" / "explore.py"
 
 OTHERS: Mapping[str, ModuleType] = {"what-if": measure_what_if, "workers": measure_loader, "sources": measure_sources}
 """The questions that have a module of their own: `show` shows it, `take_over` keeps what its series has brought."""
@@ -73,7 +70,7 @@ def _take_over() -> None:
 @page.boundary()
 def _measure(now: Scene, was_running: bool) -> None:
     shown = scene.shown(now)
-    _toolbar(now)
+    subject_bar.show(now, "measure")
     question = _question()
     if question in OTHERS:
         OTHERS[question].show(now, shown)
@@ -90,34 +87,6 @@ def _measure(now: Scene, was_running: bool) -> None:
     if not was_running:
         with page.boundary():
             calibrate.show(calibration.load())
-
-
-def _toolbar(seen: Scene) -> None:
-    """What is measured: image, pipeline and draw, and the way to change them."""
-    now = seen.state
-    steps = [leaf.transform for leaf in now.pipeline.leaves() if leaf.enabled]
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="measure.toolbar"):
-        st.markdown(f"**{escaped(seen.name)}** :gray[after] {escaped(', '.join(steps) or 'no step')}", width="stretch")
-        st.caption("Seed", width="content")
-        st.session_state["measure.seed"] = now.shown_seed
-        st.number_input(
-            "Seed",
-            0,
-            2**31 - 1,
-            value=None,
-            step=1,
-            key="measure.seed",
-            on_change=_set_seed,
-            label_visibility="collapsed",
-            width=130,
-        )
-        st.page_link(EXPLORE, label="Change the pipeline", icon=":material/tune:")
-
-
-def _set_seed() -> None:
-    seed = st.session_state["measure.seed"]
-    if seed is not None:
-        state.change(seed=int(seed), picked=0)
 
 
 def _question() -> str:
