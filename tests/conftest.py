@@ -1,13 +1,23 @@
-"""What several test files share: a browser for each."""
+"""What several test files share: a browser for each, and the main module for all."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests import chromium
+
+MAIN = sys.modules["__main__"]
+
+
+@pytest.fixture(autouse=True)
+def the_main_module_stays() -> Iterator[None]:
+    """AppTest leaves the page that it has run as the main module, which processes that are spawned later would run again."""
+    yield
+    sys.modules["__main__"] = MAIN
 
 
 @pytest.fixture(scope="module")

@@ -279,7 +279,7 @@ def test_what_cannot_be_used_has_no_example_and_cannot_be_added(app: AppTest) ->
 
     assert "D3" in app.error[0].value
     assert pictures(app) == []
-    assert [button.key for button in app.button] == ["transform.back"]
+    assert [key for button in app.button if (key := button.key or "").startswith("transform.")] == ["transform.back"]
 
 
 def test_back_leads_to_the_table(app: AppTest) -> None:

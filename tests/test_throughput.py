@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -50,12 +49,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "notes.txt").write_text("no image")
     yield tmp_path
     get_settings.cache_clear()
-
-
-@pytest.fixture(autouse=True)
-def a_main_module_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fresh processes run the main module again, and tests of pages leave theirs behind."""
-    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
 
 
 def images(folder: Path, pipeline: Pipeline, *names: str, seed: int = 0) -> Images:

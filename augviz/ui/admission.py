@@ -10,6 +10,7 @@ import streamlit as st
 
 from augviz import events, metrics
 from augviz.settings import get_settings
+from augviz.ui import page
 
 ADMITTED = "admission.admitted"
 SESSION = "admission.session"
@@ -58,6 +59,7 @@ def take(session: str, most: int, *, again: bool = False) -> bool:
 
 
 @st.fragment(run_every=RETRY_SECONDS)
+@page.boundary()
 def _full(most: int) -> None:
     with _lock:
         taken = len(_connected)
