@@ -50,7 +50,7 @@ def measure(
             with stopwatch(seconds):
                 _read(path, choice, side, context)
             _forget(context)
-        peak = resident.peak_bytes()
+        peak = resident.peak_from(baseline)
     return {
         "wall_seconds": [one.wall for one in seconds],
         "window": list(place),

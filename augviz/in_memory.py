@@ -68,7 +68,7 @@ def measure_in_memory(subject: Subject, repeats: int, context: Context, way: str
     return {
         "way": way,
         **figures(seconds, source),
-        "peak_bytes": resident.peak_bytes(),
+        "peak_bytes": resident.peak_from(baseline),
         "baseline_bytes": baseline,
         "read_by": read_by,
         "environment": {**environment(), "memory": memory},

@@ -137,7 +137,7 @@ def measure(subject: Subject, way: str, repeats: int, context: Context) -> dict[
             context.close()  # what it watched holds caches, which would count as memory of the next run
             gc.collect()
             resident.give_back()
-        peak = resident.peak_bytes()
+        peak = resident.peak_from(baseline)
     return {
         "way": way,
         **figures(seconds, header(subject.open())),

@@ -28,6 +28,12 @@ def peak_bytes(proc: Path = PROC) -> int | None:
     return found if found is not None else _by_rusage()
 
 
+def peak_from(baseline: int | None) -> int | None:
+    """`peak_bytes`, and never below a baseline in bytes, though a process that gives memory back may fall below it."""
+    peak = peak_bytes()
+    return peak if peak is None or baseline is None else max(peak, baseline)
+
+
 def reset_peak(proc: Path = PROC) -> str:
     """Begin a new peak where the system can; returns in words what `peak_bytes` gives from now on."""
     if "VmHWM" not in _status(proc):

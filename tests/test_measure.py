@@ -65,6 +65,15 @@ def test_there_is_one_figure_for_each_repeat_and_none_for_the_warm_up(folder: Pa
     assert found["baseline_bytes"] > 0
 
 
+def test_a_peak_is_never_below_its_baseline() -> None:
+    baseline = resident.resident_bytes()
+    assert baseline is not None
+
+    assert resident.peak_from(2 * baseline) == 2 * baseline
+    assert resident.peak_from(1) == resident.peak_bytes()
+    assert resident.peak_from(None) == resident.peak_bytes()
+
+
 def in_a_fresh_process(path: Path, way: str) -> Mapping[str, Any]:
     job = start_job("measure", request(path, FLOAT, way=way, repeats=1), seconds=120, memory_bytes=0, threads=2)
     return job.result().value
