@@ -304,7 +304,8 @@ set -eu
 root=$1; python=$2; venv=$3; app=$4; cache=$5; images=$6; start=$7; shift 7
 mount -t tmpfs -o mode=755 augviz "$root"
 cd "$root"
-mkdir -p app cache images tmp proc dev etc usr ".$venv"
+mkdir -p app cache images tmp proc dev etc usr
+mount -t tmpfs -o mode=1777 augviz tmp
 for name in bin lib lib64 lib32 sbin; do
     if [ -L "/$name" ]; then cp -P "/$name" "$name"; elif [ -d "/$name" ]; then mkdir "$name"; mount --bind "/$name" "$name"; fi
 done
@@ -313,12 +314,12 @@ mount --bind /etc etc
 mount --rbind /proc proc
 mount --rbind /dev dev
 case "$python" in /usr|/usr/*) ;; *) mkdir -p ".$python"; mount --bind "$python" ".$python";; esac
+mkdir -p ".$venv"
 mount --bind "$venv" ".$venv"
 ln -s "$venv" venv
 mount --bind "$app" app
 mount --bind "$cache" cache
 mount --bind "$images" images
-mount -t tmpfs -o mode=1777 augviz tmp
 for name in usr etc app images ".$venv"; do mount -o remount,bind,ro "$name"; done
 [ ! -d ".$python" ] || mount -o remount,bind,ro ".$python" 2> /dev/null || true
 mount -o remount,bind,ro .
