@@ -71,7 +71,7 @@ def test_explore_works_with_an_upload_every_view_and_every_tab(
     page.get_by_role("tab", name="Upload").click()
     page.get_by_role("button", name="Choose files").wait_for()
     page.locator(".uploader input[type=file]").set_input_files(tmp_path / "mine.png")
-    expect(page.locator(".st-key-explore-image")).to_contain_text("mine.png")
+    expect(page.locator(".st-key-explore-image")).to_contain_text("mine.png", timeout=30_000)
     rest(page)
     for view in ("Curtain", "Draws", "Steps", "Compare"):
         page.get_by_role("radio", name=view).or_(page.get_by_role("button", name=view, exact=True)).first.click()

@@ -243,6 +243,7 @@ def test_an_interrupted_profile_is_one_sentence_and_leaves_no_process(
         stdout=subprocess.PIPE,
         stderr=terminal.device,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what runs in the background ignores it
     )
     until(lambda: stage in terminal.written)
     children = psutil.Process(process.pid).children(recursive=True)

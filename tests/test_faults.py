@@ -109,7 +109,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 def below(folder: Path) -> list[Path]:
     """The files in a folder, but for the locks of those who use it."""
-    return [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
+    # Not by rglob, which fails where a folder goes while it is looked at.
+    return [Path(place) / name for place, _, names in os.walk(folder) for name in names if name != ".lock"]
 
 
 def unfinished(folder: Path) -> list[Path]:
