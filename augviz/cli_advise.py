@@ -31,7 +31,8 @@ def case_of(pipeline: Pipeline, image: str | None, seed: int, work: Work, **said
     Raises:
         AugvizError: the image cannot be read.
     """
-    bare = Case(pipeline, costs=_costs("uchar"), float_costs=_costs("float"), **said)
+    costs = calibration.stored()
+    bare = Case(pipeline, costs=costs.get("uchar", {}), float_costs=costs.get("float", {}), **said)
     if image is None:
         return bare
     form = saved.dump(pipeline)
@@ -45,15 +46,6 @@ def case_of(pipeline: Pipeline, image: str | None, seed: int, work: Work, **said
         draws=tuple(draws[1:]),
         failures=tuple(Failure(**failure) for failure in answer["failures"]),
     )
-
-
-def _costs(pixel_format: str) -> dict[str, float]:
-    """What this machine was measured to take on a format, by transform; nothing where it was not."""
-    measured = calibration.load()
-    if measured is None:
-        return {}
-    costs = ((name, measured.cost(name, pixel_format)) for name in measured.costs)
-    return {name: cost.cpu_ms for name, cost in costs if cost is not None}
 
 
 def printed(case: Case, as_json: bool) -> tuple[str, bool]:

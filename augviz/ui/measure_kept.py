@@ -60,13 +60,14 @@ def outcomes_of(series: Series) -> tuple[Outcome, ...]:
     """What came of the figures of a series, in their order; names of uploads instead of their files."""
     found = series.outcomes
     return tuple(
-        Outcome(figure.name, figure.title, _readable(found[figure.name]))
+        Outcome(figure.name, figure.title, readable(found[figure.name]))
         for figure in series.figures
         if figure.name in found
     )
 
 
-def _readable(value: Any) -> Any:
+def readable(value: Any) -> Any:
+    """An outcome; a reason with the names that the visitor knows."""
     return replace(value, reason=get_uploads().shown(value.reason)) if isinstance(value, Failed) else value
 
 

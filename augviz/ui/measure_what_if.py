@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -94,18 +93,13 @@ def take_over() -> None:
     del st.session_state[ASKED]
     if series_bar.of(ASKER) is asked.series:
         series_bar.forget()
-    found = {name: _readable(value) for name, value in asked.series.outcomes.items()}
+    found = {name: measure_kept.readable(value) for name, value in asked.series.outcomes.items()}
     sides = {side: what_ifs.merged([found[f"{side}.1"], found[f"{side}.2"]]) for side in ("before", "after")}
     st.session_state[RESULT] = Result(asked.original, asked.what_if, asked.before.key, sides["before"], sides["after"])
     for run, side in ((asked.before, "before"), (asked.after, "after")):
         if isinstance(sides[side], Profile):
             outcome = Outcome("stream", AS_IT_IS if side == "before" else asked.what_if.label, sides[side])
             measure_kept.keep(replace(run, outcomes=(outcome,)))
-
-
-def _readable(value: Any) -> Any:
-    """A reason with the names that the visitor knows."""
-    return Failed(get_uploads().shown(value.reason), value.cancelled) if isinstance(value, Failed) else value
 
 
 # The question
