@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,13 @@ SEGMENT = "augviz-batch"
 
 _SEGMENTS = ("/dev/shm/torch_", f"/memfd:{SEGMENT}")
 """How the names of segments begin that hold batches: PyTorch's and ours."""
+
+
+_STILL = "TtZX"
+"""States, as `stat` has them, in which a process does nothing: stopped, traced, ended."""
+
+_STOP_SECONDS = 0.5
+"""A process that waits for a disk cannot be stopped before; it does nothing meanwhile, either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +87,20 @@ def stopped(pids: Sequence[int]) -> Iterator[None]:
         for pid in others:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
+        end = time.monotonic() + _STOP_SECONDS
+        for pid in others:
+            while not _is_still(pid) and time.monotonic() < end:
+                time.sleep(0.001)
         yield
     finally:
         for pid in others:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+
+
+def _is_still(pid: int) -> bool:
+    fields = _stat(pid)
+    return not fields or fields[0] in _STILL
 
 
 def _stat(pid: int) -> list[str]:

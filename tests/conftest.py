@@ -1,4 +1,4 @@
-"""What several test files share: a browser for each, and the main module for all."""
+"""What several test files share: a browser for each, the main module for all, and progress that is always told."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
+from augviz import context
 from tests import chromium
 
 MAIN = sys.modules["__main__"]
@@ -18,6 +19,12 @@ def the_main_module_stays() -> Iterator[None]:
     """AppTest leaves the page that it has run as the main module, which processes that are spawned later would run again."""
     yield
     sys.modules["__main__"] = MAIN
+
+
+@pytest.fixture
+def every_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also within the tenth of a second in which a fast machine may be done."""
+    monkeypatch.setattr(context, "_PROGRESS_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="module")

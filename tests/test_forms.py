@@ -185,6 +185,7 @@ def test_no_file_is_larger_than_was_expected(form: Form, tmp_path: Path) -> None
     assert write(path, form)["file_bytes"] <= forms.file_bytes(form, describe(path).header)
 
 
+@pytest.mark.usefixtures("every_progress_is_told")
 def test_a_request_that_is_given_up_leaves_no_file(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     samples.rgb(500, 500).replicate(4, 4).pngsave(str(path), compression=1)

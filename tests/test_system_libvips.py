@@ -349,6 +349,7 @@ def test_a_result_is_written_as_an_image(suffix: str, tmp_path: Path) -> None:
     assert np.array_equal(open_image(tmp_path / f"a{suffix}").numpy(), smooth(*SIZE))
 
 
+@pytest.mark.usefixtures("every_progress_is_told")
 def test_a_working_copy_of_a_file_that_is_given_up_or_cut_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     noise = np.random.default_rng(0).integers(0, 256, (2000, 2000, 3)).astype(np.uint8)

@@ -215,8 +215,8 @@ def test_batches_that_wait_in_the_queue_are_counted_whole(folder: Path) -> None:
     batch = 2 * side * side * 3
     assert found.peak_bytes is not None
     assert small.peak_bytes is not None
-    # Those in the queue, and the one in the loop, but for what the small ones take in the same places.
-    assert found.peak_bytes - small.peak_bytes > (PREFETCH + 0.5) * batch
+    # Those in the queue, which nobody has touched, and most of the one in the loop: the small ones take something, too.
+    assert found.peak_bytes - small.peak_bytes > PREFETCH * batch
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="the environment of a process is read from /proc")

@@ -175,6 +175,7 @@ def test_a_truncated_original_gets_one_sentence_and_no_copy(kind: str, tmp_path:
     assert copies.find(path) is None
 
 
+@pytest.mark.usefixtures("every_progress_is_told")
 def test_a_request_that_is_given_up_while_pixels_are_written_leaves_nothing(tmp_path: Path, settings: Settings) -> None:
     path = tmp_path / "a.png"
     noise(3, "uint8", 2000, 2000).pngsave(str(path), compression=1)
