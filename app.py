@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +20,17 @@ import augviz.ui.explore
 import augviz.ui.inspect_page
 import augviz.ui.memory_page
 import augviz.ui.transforms  # noqa: F401
-from augviz import events, exact_routes, incidents, metrics, result_routes, tile_routes, upload_routes, visitors
+from augviz import (
+    events,
+    exact_routes,
+    garbage,
+    incidents,
+    metrics,
+    result_routes,
+    tile_routes,
+    upload_routes,
+    visitors,
+)
 from augviz.errors import SettingsError
 from augviz.guarding import Guard, nameless, signed_claims
 from augviz.settings import get_settings
@@ -77,7 +86,4 @@ app = st.App(
     on_script_error=page.failed,
 )
 
-# Streamlit 1.67 collects garbage after every run of a page, before the browser can ask for the picture: 50 ms and more
-# over all that was ever imported. What is there now is there for good, and need not be looked at again.
-gc.collect()
-gc.freeze()
+garbage.freeze()

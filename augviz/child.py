@@ -130,6 +130,12 @@ def verdict(blamed: BaseException | None, error: WorkerCrashed | WorkerTimeout) 
     return blamed
 
 
+def unexplained(error: WorkerCrashed | WorkerTimeout) -> WorkerCrashed | WorkerTimeout:
+    """What to tell where nobody could be asked which step it was."""
+    text = f"{str(error).removesuffix('.')}; too much is running to find out at which step, so try again in a moment."
+    return WorkerCrashed(text, exit_status=error.exit_status) if isinstance(error, WorkerCrashed) else WorkerTimeout(text)
+
+
 def outcome_of(error: BaseException | None) -> str:
     """How a request ended, in one word: "done", "crashed", "timed_out", "cancelled", "failed" by a sentence, or "bug"."""
     if error is None:
@@ -167,7 +173,7 @@ class Child:
             # libvips warns about every odd file; with PYTHONDEVMODE=1 a developer sees it all.
             stderr=None if sys.flags.dev_mode else subprocess.DEVNULL,
             env=_environment(threads),
-            creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0) if nice else 0,
+            creationflags=_priority_class(nice),
         )
         self.pid = self._process.pid
 
@@ -185,7 +191,7 @@ class Child:
             frame = self._read()
         self._call = None
         if frame is None:
-            raise self._ended(start)
+            raise self._ended_at_start(start)
         if "bug" in frame[0]:
             self.end()
             raise CannotStart(str(frame[0]["bug"]))
@@ -281,6 +287,15 @@ class Child:
                 call.expired = True
                 self._process.kill()
 
+    def _ended_at_start(self, start: Call) -> WorkerError:
+        """Before it had its request: whatever that was, it is not to blame."""
+        status, whose = self._process.wait(), "no fault of your image or pipeline"
+        if start.expired:
+            late = f"did not start within {seconds_text(start.seconds)}"
+            return WorkerTimeout(f"The process that should compute this {late}, which is {whose}; try again.")
+        ended = f"was ended while it started ({exit_words(status)})"
+        return WorkerCrashed(f"The process that should compute this {ended}, which is {whose}; try again.", exit_status=status)
+
     def _ended(self, call: Call) -> WorkerError | StepError:
         status = self._process.wait()
         if call.given_up:
@@ -309,6 +324,12 @@ def exit_words(status: int) -> str:
             name = signal.Signals(-status).name
             return _SIGNAL_WORDS.get(name, name)
     return _WINDOWS_WORDS.get(status, f"exit status {status}")
+
+
+def _priority_class(nice: int) -> int:
+    """Windows' nearest; 0 elsewhere, where the process makes itself nice."""
+    name = "IDLE_PRIORITY_CLASS" if nice >= 10 else "BELOW_NORMAL_PRIORITY_CLASS"
+    return int(getattr(subprocess, name, 0)) if nice else 0
 
 
 def _command(tasks: str, memory_bytes: int, nice: int) -> list[str]:

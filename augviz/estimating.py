@@ -7,22 +7,23 @@ of time and memory. What came of it is remembered by the recipe's key, also that
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from augviz import profiles
+from augviz import events, metrics, profiles
 from augviz.child import Call, Child
-from augviz.errors import AugvizError, Cancelled, WorkerError
+from augviz.errors import AugvizError, Cancelled, ServerBusy, WorkerError
 from augviz.estimates import Estimate, estimate_from_json
 from augviz.jobs import Job
 from augviz.recipes import Recipe
 from augviz.settings import get_settings
 
 FUNCTION = "estimate"
-NICE = 15
+NICE = 19
 """Any preview and any job goes before: beside one, of a busy core it gets a thirtieth."""
 
 SECONDS = 60.0
@@ -92,7 +93,7 @@ class Estimating:
     def ask(self, key: str, recipe: Recipe, session: str) -> Asked:
         """Wait for the estimate of a recipe, in the place of whatever the session has waited for.
 
-        Raises WorkerError where too many wait.
+        Raises ServerBusy where too many wait.
         """
         asked = Asked(key, recipe, session)
         with self._lock:
@@ -104,7 +105,7 @@ class Estimating:
                 if self._served and self._served[0].key == key:
                     self._served.append(asked)
                 elif len(self._waiting) >= MAX_WAITING:
-                    raise WorkerError(f"The server is busy: {MAX_WAITING} estimates are waiting, which is the limit.")
+                    raise _busy(bool(self._served) + len(self._waiting))
                 else:
                     self._waiting[session] = asked
                     self._start_thread()
@@ -200,6 +201,12 @@ class Estimating:
         self._kept.move_to_end(key)
         while len(self._kept) > MAX_KEPT:
             self._kept.popitem(last=False)
+
+
+def _busy(ahead: int) -> ServerBusy:
+    metrics.count("refusals", what="request")
+    events.tell("refused", level=logging.WARNING, what="request", function=FUNCTION, ahead=ahead)
+    return ServerBusy(f"The server is busy: {ahead} estimates are before yours.", ahead=ahead)
 
 
 @lru_cache(maxsize=1)

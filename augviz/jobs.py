@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextvars import ContextVar
 from typing import Any, Literal
@@ -23,7 +23,9 @@ from augviz.settings import get_settings
 
 State = Literal["running", "done", "failed", "cancelled"]
 
-NICE = 10
+NICE = 15
+"""How much jobs give way: also to what makes previews, which gives way to the server."""
+
 CANCEL_SECONDS = 1.0
 """A cancelled job that has not stopped by itself is killed after this long."""
 
@@ -122,6 +124,8 @@ class Job:
 
 
 _jobs: OrderedDict[str, Job] = OrderedDict()
+_places: dict[object, str] = {}
+"""The visitors of long work that is no job, but takes the place of one."""
 _lock = threading.Lock()
 _asking: ContextVar[str] = ContextVar("augviz_jobs_asking", default="")
 
@@ -173,10 +177,29 @@ def start_job(
     return job
 
 
+def take_place(visitor: str) -> Callable[[], None]:
+    """Count long work that is done otherwise as a job of this visitor, until what is returned is called.
+
+    Raises:
+        WorkerError: too many jobs are running.
+    """
+    with _lock:
+        _check_room(visitor)
+        place = object()
+        _places[place] = visitor
+
+    def leave() -> None:
+        with _lock:
+            _places.pop(place, None)
+
+    return leave
+
+
 def _check_room(visitor: str) -> None:
     """Raises WorkerError where another job would be one too many. Called with the lock held."""
-    settings, running = get_settings(), [job for job in _jobs.values() if job.state == "running"]
-    own = sum(job.visitor == visitor for job in running) if visitor else 0
+    settings = get_settings()
+    running = [*(job.visitor for job in _jobs.values() if job.state == "running"), *_places.values()]
+    own = running.count(visitor) if visitor else 0
     if len(running) >= settings.jobs:
         whose = f", {own} of yours" if visitor else ""
         said = f"{len(running)} jobs are running{whose}, and {settings.jobs} is the limit"

@@ -66,10 +66,11 @@ def start() -> None:
         return
     if importlib.util.find_spec("prometheus_client") is None:
         raise SettingsError(MISSING)
-    from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+    from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, ProcessCollector
 
     _registry = CollectorRegistry()
     ProcessCollector(registry=_registry)
+    GCCollector(registry=_registry)
     _kept = {}
     for row in TABLE:
         name = f"augviz_{row.name}"

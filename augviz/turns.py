@@ -9,13 +9,17 @@ from collections.abc import Callable
 from augviz.child import Call
 from augviz.errors import ServerBusy
 
+URGENT_IN_A_ROW = 4
+"""After so many urgent requests the next is one that is not, if one waits."""
+
 
 class Turns:
     """The requests that wait, and how many of each visitor are being computed. Not safe between threads: who has it, locks.
 
     The next request is of the visitor for whom the fewest are being computed, and among such of the one who has waited
-    longest since the server last worked for them; urgent ones go ahead of the same visitor's others. Requests of nobody
-    ("") take their turn as those of one visitor, without limits of their own.
+    longest since the server last worked for them. Urgent ones go ahead of all others, but of so many turns in a row one is
+    another's (`URGENT_IN_A_ROW`), so that nobody's urgent requests keep the rest waiting for ever. Requests of nobody ("")
+    take their turn as those of one visitor, without limits of their own.
 
     Args:
         max_waiting: requests that may wait in all.
@@ -33,6 +37,7 @@ class Turns:
         self._waiting: dict[str, deque[Call]] = {}  # by visitor, none of them empty
         self._since: dict[str, int] = {}  # when who waits or is worked for came, or was last worked for
         self._computing: Counter[str] = Counter()
+        self._urgent_in_a_row = 0
 
     def __len__(self) -> int:
         return sum(len(calls) for calls in self._waiting.values())
@@ -55,9 +60,13 @@ class Turns:
         may = [visitor for visitor in self._waiting if self._may_compute(visitor)]
         if not may:
             return None
-        visitor = min(may, key=lambda one: (self._computing[one], self._since[one]))
+        urgent = [visitor for visitor in may if self._waiting[visitor][0].urgent]
+        other = [visitor for visitor in may if not self._waiting[visitor][-1].urgent]
+        is_urgent = bool(urgent) and not (other and self._urgent_in_a_row >= URGENT_IN_A_ROW)
+        visitor = min(urgent if is_urgent else other, key=lambda one: (self._computing[one], self._since[one]))
         calls = self._waiting[visitor]
-        call = calls.popleft()
+        call = calls.popleft() if is_urgent else _taken(calls)
+        self._urgent_in_a_row = self._urgent_in_a_row + 1 if is_urgent else 0
         if not calls:
             del self._waiting[visitor]
         self._computing[visitor] += 1
@@ -114,6 +123,13 @@ class Turns:
         if visitor not in self._waiting and not self._computing[visitor]:
             del self._computing[visitor]
             self._since.pop(visitor, None)
+
+
+def _taken(calls: deque[Call]) -> Call:
+    """Take the first that is not urgent."""
+    call = next(call for call in calls if not call.urgent)
+    calls.remove(call)
+    return call
 
 
 def _oldest(calls: list[Call]) -> Call:

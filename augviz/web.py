@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from augviz import held_folder, incidents, visitors
+from augviz import audit_kept, garbage, held_folder, incidents, visitors
 from augviz.answers import Answers, Question, Waiter
 from augviz.child import Answer
 from augviz.errors import ArgumentError, AugvizError, Cancelled, ServerBusy, StepError
@@ -73,11 +73,13 @@ async def lifespan(app: object) -> AsyncIterator[None]:
     pool.warm()
     for name in ("copies", "synthetic"):
         held_folder.sweep_files(settings.cache_folder / name, settings.job_seconds)
-    sweeping = asyncio.create_task(keep_swept())
+    sweeping = (keep_swept(), audit_kept.keep_swept(), garbage.keep_collected())
+    housekeeping = [asyncio.create_task(each) for each in sweeping]
     try:
         yield
     finally:
-        sweeping.cancel()
+        for task in housekeeping:
+            task.cancel()
         await asyncio.to_thread(get_uploads().close)
         await asyncio.to_thread(pool.close)
 

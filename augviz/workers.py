@@ -28,6 +28,9 @@ from augviz.turns import Turns
 
 __all__ = ["MAX_QUEUED", "Answer", "Pool", "WorkerBug", "get_pool"]
 
+NICE = 5
+"""How much the server's processes that make pixels give way to the server itself, which nobody's page can do without."""
+
 MAX_QUEUED = 256
 """Requests that may wait in a lane where nobody says so. Beyond it one is refused: it would be answered when nobody looks."""
 
@@ -47,6 +50,7 @@ class _Lane:
     slots: list[_Slot]
     arrived: threading.Condition
     threads: int
+    nice: int
     turns: Turns
 
 
@@ -59,7 +63,7 @@ class Pool:
         memory_bytes: limit of each process's address space, 0 is none.
         tasks: module that holds the functions.
         threads: libvips' threads in each process.
-        nice: how much the processes give way to others.
+        nice: how much the processes that make pixels give way to others; the desk's does not.
         max_queued: requests that may wait in a lane.
         max_queued_per_visitor: of one visitor; 0 is no limit of its own.
         max_renders_per_visitor: requests of one visitor that are computed at the same time; 0 is no limit.
@@ -81,23 +85,22 @@ class Pool:
         self._seconds = seconds
         self._memory_bytes = memory_bytes
         self._tasks = tasks
-        self._nice = nice
         self._lock = threading.Lock()  # guards queues, slots and `_closed`; never held while a process is waited for
         self._numbers = itertools.count(1)
         self._closed = False
         # Who is refused for another's request is told from a thread: the other one may hold a lock that they need.
         self._telling = ThreadPoolExecutor(1, "augviz-refusals")
 
-        def lane(name: str, processes: int, threads: int) -> _Lane:
+        def lane(name: str, processes: int, threads: int, nice: int) -> _Lane:
             turns = Turns(
                 max_waiting=max_queued,
                 max_waiting_per_visitor=max_queued_per_visitor,
                 max_computing_per_visitor=max_renders_per_visitor,
             )
             slots = [_Slot() for _ in range(processes)]
-            return _Lane(name, slots, threading.Condition(self._lock), threads, turns)
+            return _Lane(name, slots, threading.Condition(self._lock), threads, nice, turns)
 
-        self._lanes = {"render": lane("render", render_workers, threads), "desk": lane("desk", 1, 1)}
+        self._lanes = {"render": lane("render", render_workers, threads, nice), "desk": lane("desk", 1, 1, 0)}
         atexit.register(self.close)
 
     def submit(
@@ -153,10 +156,13 @@ class Pool:
             self.cancel(future)
             raise
 
-    def submit_fresh(self, function: str, args: Mapping[str, Any]) -> Future[Answer]:
-        """Have a process of its own answer, one that may well die of it. Raises WorkerError if there is no room."""
+    def submit_fresh(self, function: str, args: Mapping[str, Any], *, visitor: str = "") -> Future[Answer]:
+        """Have a process of its own answer, one that may well die of it: a job of the visitor, which gives way as jobs do.
+
+        Raises WorkerError if there is no room.
+        """
         job = start_job(
-            function, args, seconds=self._seconds, memory_bytes=self._memory_bytes, nice=0, tasks=self._tasks
+            function, args, seconds=self._seconds, memory_bytes=self._memory_bytes, tasks=self._tasks, visitor=visitor
         )
         return job.future
 
@@ -257,7 +263,7 @@ class Pool:
             old.end()
             metrics.count("worker_restarts", lane=lane.name)
         try:
-            child = Child(tasks=self._tasks, memory_bytes=self._memory_bytes, nice=self._nice, threads=lane.threads)
+            child = Child(tasks=self._tasks, memory_bytes=self._memory_bytes, nice=lane.nice, threads=lane.threads)
         except OSError:
             slot.child = None
             return
@@ -336,6 +342,7 @@ def get_pool() -> Pool:
                 render_workers=settings.workers,
                 seconds=settings.view_seconds,
                 memory_bytes=settings.worker_memory_bytes,
+                nice=NICE,
                 max_queued=settings.queue,
                 max_queued_per_visitor=settings.queue_per_visitor,
                 max_renders_per_visitor=settings.renders_per_visitor,

@@ -125,7 +125,7 @@ def job(path: Path, phase: Phase) -> Iterator[None]:
 
 
 def processor_seconds(server: LiveServer) -> dict[str, float]:
-    """Processor time so far of the server, its workers, the job, the browser and this process."""
+    """Processor time so far of the server, its workers, those of them that have ended, the job, the browser and this process."""
     own = psutil.Process()
     found = {"sessions": _seconds(own)}
     for process in own.children(recursive=True):
@@ -134,6 +134,9 @@ def processor_seconds(server: LiveServer) -> dict[str, float]:
             if "augviz.worker" in " ".join(process.cmdline()):
                 kind = "workers" if process.ppid() == server.pid else "job"
             found[kind] = found.get(kind, 0.0) + _seconds(process)
+            if process.pid == server.pid:
+                times = process.cpu_times()
+                found["ended"] = float(times.children_user + times.children_system)
     return found
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from augviz import workers
 from augviz.units import bytes_text
 
 P95_MS = 1500.0
@@ -131,9 +132,9 @@ def level(pid: int) -> dict[str, int]:
 
 
 def is_job(process: psutil.Process) -> bool:
-    """Whether a process does long work: one that gives way to others."""
+    """Whether a process does long work: one that gives way to those that make previews."""
     command = process.cmdline()
-    return "--nice" in command and command[command.index("--nice") + 1] != "0"
+    return "--nice" in command and int(command[command.index("--nice") + 1]) > workers.NICE
 
 
 def at_rest(pid: int, seconds: float = 60) -> dict[str, int]:

@@ -26,7 +26,7 @@ from augviz.errors import (
     WorkerError,
     WorkerTimeout,
 )
-from augviz.jobs import Job, asked_by, find_job, start_job
+from augviz.jobs import NICE, Job, asked_by, find_job, start_job
 from augviz.settings import get_settings
 from augviz.workers import Pool, WorkerBug
 from tests.live import until
@@ -296,7 +296,7 @@ def test_a_greedy_visitor_delays_another_by_no_more_than_what_is_under_way(singl
         single.submit("append", {"path": str(log), "line": f"greedy {n}"}, visitor="greedy", urgent=n % 2 == 0)
         for n in range(200)
     ]
-    single.submit("append", {"path": str(log), "line": "other"}, visitor="other").result()
+    single.submit("append", {"path": str(log), "line": "other"}, visitor="other", urgent=True).result()
     for future in greedy:
         future.result()
 
@@ -522,7 +522,7 @@ def test_a_crashed_job_has_failed_with_words() -> None:
 def test_a_job_gives_way_to_previews() -> None:
     value = job("niceness", {}).result().value
 
-    assert value == {"nice": os.nice(0) + 10, "threads": "1"}
+    assert value == {"nice": os.nice(0) + NICE, "threads": "1"}
 
 
 def test_a_visitors_own_jobs_have_a_limit_that_leaves_room_for_others(
