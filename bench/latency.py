@@ -36,9 +36,17 @@ PIPELINE = json.dumps({"format": 1, "steps": STEPS})
 SLIDER = ".st-key-explore-step-light-brightness_limit input[type=range]"
 AT_REST = '.viewer[aria-busy="false"][data-quality="fine"]'
 
-WATCH = """() => {
+_VIEWER = """
   const host = [...document.querySelectorAll('*')].find(e => e.shadowRoot && e.shadowRoot.querySelector('.viewer'));
   const viewer = host.shadowRoot.querySelector('.viewer');
+"""
+
+SHOWN_KEY = f"() => {{ {_VIEWER} return viewer.dataset.shownKey; }}"
+"""The key of the picture that is on the screen."""
+
+WATCH = (
+    f"() => {{ {_VIEWER}"
+    + """
   window.times = {};
   document.addEventListener('keydown', () => {
     window.times = { key: viewer.dataset.shownKey, start: performance.now() };
@@ -50,6 +58,7 @@ WATCH = """() => {
     requestAnimationFrame(() => { t[quality] = performance.now() - t.start; });
   }).observe(viewer, { attributes: true });
 }"""
+)
 """Counts from the key press to the first frame that the browser draws with the new picture in it."""
 
 

@@ -21,7 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from augviz import synthetic
 from bench.beside_a_job import OPEN, processor_seconds
-from bench.latency import AT_REST, SLIDER, WATCH, opened
+from bench.latency import AT_REST, SHOWN_KEY, SLIDER, WATCH, opened
 from bench.load_report import Found, Outcome, at_rest, crashes_of, left_behind, report
 from bench.load_session import EVERY_SECONDS, ROLES, Session, query_of, session_of
 from bench.visitor import visit
@@ -70,15 +70,25 @@ def browse(page: Page, found: Found, until: float) -> None:
         while time.monotonic() < until:
             due = time.monotonic() + EVERY_SECONDS
             if turn % 15 == 0:  # so that no pair of draw and value comes twice
-                page.locator(".st-key-explore-new_draws button").first.click()
-                page.wait_for_timeout(500)
-                page.wait_for_selector(AT_REST, timeout=60_000)
+                new_draw(page)
             slider.focus()
             page.keyboard.press("ArrowRight" if turn % 30 < 15 else "ArrowLeft")
             found.took("browser", shown(page))
             page.wait_for_selector(AT_REST, timeout=60_000)
             page.wait_for_timeout(max(0.0, due - time.monotonic()) * 1000)
             turn += 1
+
+
+def new_draw(page: Page) -> None:
+    """Have another draw made, and wait until its picture is there and the page is at rest."""
+    before = page.evaluate(SHOWN_KEY)
+    page.locator(".st-key-explore-new_draws button").first.click()
+    end = time.monotonic() + 60
+    while page.evaluate(SHOWN_KEY) == before:
+        if time.monotonic() > end:
+            raise TimeoutError("no other draw has come within a minute")
+        page.wait_for_timeout(50)
+    page.wait_for_selector(AT_REST, timeout=60_000)
 
 
 def shown(page: Page) -> float:

@@ -42,7 +42,8 @@ class Visitor:
         feed: the connection that tells the viewer what to show; None until the first run has ended.
         cookies: what the server gave with its first answer, as a header.
         data: what the viewer was told last.
-        widgets: (id, fragment id) of each widget that has a key, by the end of its id.
+        widgets: (id, fragment id) of each widget with a key that is on the page, by the end of its id.
+        fresh: those of them that the latest run has brought so far.
         query: of the address, after the "?".
         parts: what each other component of ours was told last, by its name.
         links: addresses of the links that look like buttons, by their words, since they were last cleared.
@@ -58,6 +59,7 @@ class Visitor:
     cookies: str = ""
     data: dict[str, Any] = field(default_factory=dict)
     widgets: dict[str, tuple[str, str]] = field(default_factory=dict)
+    fresh: set[str] = field(default_factory=set)
     query: str = ""
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
@@ -72,6 +74,8 @@ class Visitor:
         message.rerun_script.query_string = self.query
         message.rerun_script.page_script_hash = self.script
         if widget:
+            if widget not in self.widgets:  # a run that followed another one is still on its way
+                self.until_run()
             identity, message.rerun_script.fragment_id = self.widgets[widget]
             self.values[identity] = value
         for identity, told in self.values.items():  # as a browser does, which sends them all
@@ -138,12 +142,18 @@ class Visitor:
         """Take in one message of the page; whether it tells that a run has ended. Raises TimeoutError."""
         message = ForwardMsg.FromString(self.page.recv(max(0.0, seconds)))
         kind = message.WhichOneof("type")
-        if kind == "delta":
+        if kind == "new_session":
+            self.fresh.clear()
+        elif kind == "delta":
             self._take(message.delta)
         elif kind == "navigation":
             self.script = message.navigation.page_script_hash
         elif kind == "page_info_changed":
             self.query = message.page_info_changed.query_string
+        elif (
+            kind == "script_finished" and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
+        ):  # of the whole page
+            self.widgets = {name: self.widgets[name] for name in self.fresh}
         return kind == "script_finished" and message.script_finished != _BEFORE_ANOTHER
 
     def told(self) -> dict[str, Any]:
@@ -187,6 +197,7 @@ class Visitor:
     def _take(self, delta: Delta) -> None:
         if delta.WhichOneof("type") == "add_block":
             self._name(delta.add_block.tab_container.id, delta.fragment_id)
+            self._name(delta.add_block.popover.id, delta.fragment_id)
         if delta.WhichOneof("type") != "new_element":
             return
         kind = delta.new_element.WhichOneof("type") or "empty"
@@ -197,7 +208,7 @@ class Visitor:
             self.data = json.loads(element.json)
         elif name:
             self.parts[name.rsplit(".", 1)[-1]] = json.loads(element.json or "{}")
-            self.widgets[name.rsplit(".", 1)[-1]] = (element.id, delta.fragment_id)
+            self._keep(name.rsplit(".", 1)[-1], element.id, delta.fragment_id)
         elif kind == "link_button":
             self.links[element.label] = element.url
         elif kind == "alert":
@@ -207,7 +218,11 @@ class Visitor:
 
     def _name(self, identity: str, fragment: str) -> None:
         if identity.startswith("$$"):
-            self.widgets[identity.split("-", 2)[-1]] = (identity, fragment)
+            self._keep(identity.split("-", 2)[-1], identity, fragment)
+
+    def _keep(self, name: str, identity: str, fragment: str) -> None:
+        self.widgets[name] = (identity, fragment)
+        self.fresh.add(name)
 
 
 @contextlib.contextmanager
