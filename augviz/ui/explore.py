@@ -133,7 +133,7 @@ def _toolbar(seen: Scene) -> None:
             key="explore.seed",
             on_change=held.heard("explore.seed", _set_seed),
             label_visibility="collapsed",
-            width=112,
+            width=148,
         )
         st.button(
             "New draws",
@@ -158,7 +158,7 @@ def _toolbar(seen: Scene) -> None:
                 key="explore.draws",
                 on_change=held.heard("explore.draws", _set_draws),
                 label_visibility="collapsed",
-                width=100,
+                width=68,
             )
         held.put("explore.mode", now.mode)
         st.segmented_control(

@@ -36,7 +36,7 @@ def show(seen: Scene, name: str) -> None:
             key=seed,
             on_change=partial(_set_seed, seed),
             label_visibility="collapsed",
-            width=130,
+            width=160,
         )
         st.button("New draw", icon=":material/casino:", key=f"{name}.new_draw", on_click=state.later, args=(_new_draw,))
         st.page_link(EXPLORE, label="Change the pipeline", icon=":material/tune:")
