@@ -192,19 +192,6 @@ def steps_from_json(value: Mapping[str, Any]) -> StepTimes:
         raise ArgumentError(f"steps: this is no measurement ({type(error).__name__}: {error}).") from error
 
 
-def times_as_fast(one: Profile, other: Profile) -> float:
-    """How many times as fast as `other` the profile `one` is, by their medians.
-
-    Raises ArgumentError where they were measured in different environments, which compares machines and not ways.
-    """
-    differing = different(one, other)
-    if differing:
-        raise ArgumentError(
-            f"These were measured in different environments ({', '.join(differing)}); measure both again."
-        )
-    return other.wall.median / one.wall.median
-
-
 def different(one: Profile, other: Profile) -> tuple[str, ...]:
     """The names of what differs between the environments of two profiles."""
     return differing(dict(one.environment), dict(other.environment))

@@ -123,10 +123,6 @@ class Case:
         """The probability that an item is applied, the groups around it included; 0 where it is off."""
         return next((chance for other, chance in self.chances() if other.id == item.id), 0.0)
 
-    def is_random(self, step: Step) -> bool:
-        """Whether a step is applied in some draws and not in others."""
-        return 0 < self.chance(step) < 1
-
     def leaf(self, step: Step) -> DrawnLeaf | None:
         """What a step drew in the draw that is looked at."""
         return next((leaf for leaf in self.draw.leaves if leaf.id == step.id), None) if self.draw else None
