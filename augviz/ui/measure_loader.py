@@ -18,8 +18,9 @@ from augviz.runs import Outcome, Run
 from augviz.scaling import Loading, Throughput
 from augviz.series import Series
 from augviz.settings import get_settings
-from augviz.ui import loader_answer, measure_asked, measure_kept, page, series_bar
+from augviz.ui import loader_answer, measure_asked, measure_kept, series_bar
 from augviz.ui.loader_answer import Result, Subject
+from augviz.ui.measure_frame import Question
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene, Shown
 from augviz.units import seconds_text
@@ -29,6 +30,8 @@ ASKER = "workers"
 ASKED = "measure.workers.asked"
 RESULT = "measure.workers.result"
 TROUBLE = "measure.workers.trouble"
+
+_QUESTION = Question(ASKER, ASKED, RESULT, TROUBLE)
 
 REPEATS, FOLDER = "Repeats of the image", "Images of a folder"
 
@@ -50,32 +53,21 @@ class Asked:
 
 def show(scene: Scene, shown: Shown) -> None:
     """What is asked, the button, the bar while it runs, and the last answer."""
-    was_running = series_bar.running() is not None
-    with page.boundary():
-        take_over()
-        st.caption(
-            "A DataLoader loads as fast as it can, in a fresh process for each number of workers: open the file, the pipeline "
-            "as it is exported with another draw for each image, ToTensor, a batch, and the way to the training's process. "
-            "Workers are started by “spawn”, since libvips works in threads, which a forked process would not have."
-        )
-        _ask(scene, shown, was_running)
-        if (trouble := st.session_state.get(TROUBLE)) is not None:
-            st.error(escaped(trouble), icon=":material/error:")
-    if was_running:
-        series_bar.show()
-    with page.boundary():
-        if (result := st.session_state.get(RESULT)) is not None:
-            loader_answer.show(result, shown)
+    _QUESTION.show(
+        "A DataLoader loads as fast as it can, in a fresh process for each number of workers: open the file, the pipeline "
+        "as it is exported with another draw for each image, ToTensor, a batch, and the way to the training's process. "
+        "Workers are started by “spawn”, since libvips works in threads, which a forked process would not have.",
+        take_over,
+        lambda is_running: _ask(scene, shown, is_running),
+        lambda result: loader_answer.show(result, shown),
+    )
 
 
 def take_over() -> None:
     """Keep what our series has brought once it has ended, beside earlier results of other threads for the same."""
-    asked: Asked | None = st.session_state.get(ASKED)
-    if asked is None or asked.series.is_running:
+    asked: Asked | None = _QUESTION.ended()
+    if asked is None:
         return
-    del st.session_state[ASKED]
-    if series_bar.of(ASKER) is asked.series:
-        series_bar.forget()
     outcomes = {name: _readable(value) for name, value in asked.series.outcomes.items()}
     points = {(p.workers, p.threads): p for p in outcomes.values() if isinstance(p, Throughput)}
     plans = dict(asked.plans)

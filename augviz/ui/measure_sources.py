@@ -23,10 +23,10 @@ from augviz.ui import (
     measure_sources_tables,
     memory_charts,
     memory_tables,
-    page,
     series_bar,
     upload_tab,
 )
+from augviz.ui.measure_frame import Question
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene, Shown
 from augviz.uploads import get_uploads
@@ -36,6 +36,8 @@ REPEATS = "measure.sources.repeats"
 ASKED = "measure.sources.asked"
 RESULT = "measure.sources.result"
 TROUBLE = "measure.sources.trouble"
+
+_QUESTION = Question(ASKER, ASKED, RESULT, TROUBLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +62,22 @@ class Result:
 
 def show(scene: Scene, shown: Shown) -> None:
     """What is compared and what it takes, the button, and the last result."""
-    was_running = series_bar.running() is not None
-    with page.boundary():
-        take_over()
-        st.caption(
-            "The image is written as JPEG, PNG, strip TIFF and tiled pyramid, one after the other, in a folder of this "
-            "session that is removed afterwards. The same draw is streamed from each, and one window of "
-            f"{WINDOW_PX} × {WINDOW_PX} pixels at the centre is read from each, the file opened anew every time. JPEG's "
-            "pixels differ, so only time and memory are compared."
-        )
-        _ask(scene, shown, was_running)
-        if (trouble := st.session_state.get(TROUBLE)) is not None:
-            st.error(escaped(trouble), icon=":material/error:")
-    if was_running:
-        series_bar.show()
-    with page.boundary():
-        if (result := st.session_state.get(RESULT)) is not None:
-            _result(result, shown)
+    _QUESTION.show(
+        "The image is written as JPEG, PNG, strip TIFF and tiled pyramid, one after the other, in a folder of this "
+        "session that is removed afterwards. The same draw is streamed from each, and one window of "
+        f"{WINDOW_PX} × {WINDOW_PX} pixels at the centre is read from each, the file opened anew every time. JPEG's "
+        "pixels differ, so only time and memory are compared.",
+        take_over,
+        lambda is_running: _ask(scene, shown, is_running),
+        lambda result: _result(result, shown),
+    )
 
 
 def take_over() -> None:
     """Keep what our series has brought once it has ended, whatever was looked at or asked meanwhile."""
-    asked: Asked | None = st.session_state.get(ASKED)
-    if asked is None or asked.series.is_running:
+    asked: Asked | None = _QUESTION.ended()
+    if asked is None:
         return
-    del st.session_state[ASKED]
-    if series_bar.of(ASKER) is asked.series:
-        series_bar.forget()
     found = {name: _readable(value) for name, value in asked.series.outcomes.items()}
     rows = sources_compared.rows(asked.subject, found, asked.own_bytes)
     st.session_state[RESULT] = Result(asked.run.key, asked.subject, rows, asked.series.is_cancelled)

@@ -19,10 +19,10 @@ from augviz.ui import (
     measure_asked,
     measure_kept,
     memory_charts,
-    page,
     series_bar,
     state,
 )
+from augviz.ui.measure_frame import Question
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene, Shown
 from augviz.units import bytes_text, seconds_text
@@ -35,6 +35,8 @@ REPEATS = "measure.whatif.repeats"
 ASKED = "measure.whatif.asked"
 RESULT = "measure.whatif.result"
 TROUBLE = "measure.whatif.trouble"
+
+_QUESTION = Question(ASKER, ASKED, RESULT, TROUBLE)
 TAKEN = "measure.whatif.taken"
 
 ORDER = ("before.1", "after.1", "after.2", "before.2")
@@ -67,32 +69,21 @@ class Result:
 
 def show(scene: Scene, shown: Shown) -> None:
     """The variants, the button, and the last result."""
-    was_running = series_bar.running() is not None
-    with page.boundary():
-        take_over()
-        st.caption(
-            "The pipeline as it is and one variant of it are streamed at full size, each twice in a fresh process and in "
-            "turn. All other steps draw the same. The order decides the pixels, too: time and memory are compared, not "
-            "results."
-        )
-        _ask(scene, shown, was_running)
-        if (trouble := st.session_state.get(TROUBLE)) is not None:
-            st.error(escaped(trouble), icon=":material/error:")
-    if was_running:
-        series_bar.show()
-    with page.boundary():
-        if (result := st.session_state.get(RESULT)) is not None:
-            _result(result, scene, shown)
+    _QUESTION.show(
+        "The pipeline as it is and one variant of it are streamed at full size, each twice in a fresh process and in "
+        "turn. All other steps draw the same. The order decides the pixels, too: time and memory are compared, not "
+        "results.",
+        take_over,
+        lambda is_running: _ask(scene, shown, is_running),
+        lambda result: _result(result, scene, shown),
+    )
 
 
 def take_over() -> None:
     """Keep what our series has brought once it has ended, whatever was looked at or asked meanwhile."""
-    asked: Asked | None = st.session_state.get(ASKED)
-    if asked is None or asked.series.is_running:
+    asked: Asked | None = _QUESTION.ended()
+    if asked is None:
         return
-    del st.session_state[ASKED]
-    if series_bar.of(ASKER) is asked.series:
-        series_bar.forget()
     found = {name: measure_kept.readable(value) for name, value in asked.series.outcomes.items()}
     sides = {side: what_ifs.merged([found[f"{side}.1"], found[f"{side}.2"]]) for side in ("before", "after")}
     st.session_state[RESULT] = Result(asked.original, asked.what_if, asked.before.key, sides["before"], sides["after"])
