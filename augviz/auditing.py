@@ -17,7 +17,7 @@ from augviz import catalog, engine, images, resident, scale, view
 from augviz.asked import choice_of, explained, pipeline_of, watched
 from augviz.context import Context
 from augviz.engine import Drawn
-from augviz.errors import WorkerError
+from augviz.errors import OutOfMemory
 from augviz.firing import Firing, words
 from augviz.grids import Stage
 from augviz.loading import reading
@@ -53,7 +53,7 @@ def audit(args: dict[str, Any], context: Context) -> dict[str, Any]:
     try:
         return {"seen": _seen(args, context)}
     except MemoryError as error:
-        raise WorkerError("The worker ran out of memory.") from error
+        raise OutOfMemory("The worker ran out of memory.") from error
     finally:
         pyvips.cache_set_max(kept)
 

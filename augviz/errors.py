@@ -58,6 +58,10 @@ class WorkerCrashed(WorkerError):
         super().__init__(message)
 
 
+class OutOfMemory(WorkerError):
+    """The work takes more memory than the worker may have, or than there is."""
+
+
 class WorkerTimeout(WorkerError):
     """The worker was ended because it took longer than its time limit."""
 
@@ -72,3 +76,8 @@ class ServerBusy(WorkerError):
     def __init__(self, message: str, *, ahead: int = 0) -> None:
         self.ahead = ahead
         super().__init__(message)
+
+
+def is_out_of_memory(text: str) -> bool:
+    """Whether an error's words, libvips' or the system's, say that memory ran out."""
+    return any(words in text.lower() for words in ("out of memory", "cannot allocate memory"))

@@ -15,7 +15,7 @@ import numpy as np
 import pyvips
 
 from augviz import export, saved
-from augviz.errors import AugvizError, ImageError, StepError, WorkerError
+from augviz.errors import AugvizError, ImageError, OutOfMemory, StepError
 from augviz.firing import words
 from augviz.frames import error_from_json, error_to_json
 from augviz.images import open_image
@@ -106,7 +106,7 @@ class Images:
             problem = read_problem(error, path) or self._failure(path, index, words(error))
             return Trouble(error_to_json(problem))
         except MemoryError:
-            return Trouble(error_to_json(WorkerError(f"A worker ran out of memory at image {index + 1}.")))
+            return Trouble(error_to_json(OutOfMemory(f"A worker ran out of memory at image {index + 1}.")))
 
     def _item(self, path: str, index: int) -> Item:
         pipeline, transform = self._made or self._make()
@@ -182,7 +182,7 @@ class Collate:
         try:
             batch = self._batch(items)
         except MemoryError:
-            batch = Batch((), 0, 0.0, False, Trouble(error_to_json(WorkerError("A worker ran out of memory."))))
+            batch = Batch((), 0, 0.0, False, Trouble(error_to_json(OutOfMemory("A worker ran out of memory."))))
         self.made[_worker_number()] += 1
         return batch
 

@@ -25,7 +25,7 @@ os.environ.setdefault("VIPS_WARNING", "0")
 import pyvips
 
 from augviz import endings, libvips, tiff_check
-from augviz.errors import ImageError
+from augviz.errors import ImageError, is_out_of_memory
 from augviz.settings import get_settings
 from augviz.units import bytes_text
 
@@ -209,19 +209,29 @@ def _loader_for(path: str | os.PathLike[str]) -> str | None:
 
 @contextmanager
 def reading(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turns libvips' errors into ImageError while the header or the pixels of `path` are read."""
+    """Turns libvips' errors into ImageError while the header or the pixels of `path` are read, or into MemoryError."""
     try:
         yield
     except pyvips.Error as error:
+        _check_memory(error)
         raise ImageError(f"{display_name(path)}: {_reason(error, path)}") from error
 
 
 def read_problem(error: pyvips.Error, path: str | os.PathLike[str]) -> ImageError | None:
-    """The ImageError for an error that a loader raised while a pipeline's pixels were made, None if another made it."""
+    """The ImageError for an error that a loader raised while a pipeline's pixels were made, None if another made it.
+
+    Raises MemoryError where memory ran out, which says nothing of a file, whoever noticed it.
+    """
+    _check_memory(error)
     marks = ("VipsJpeg:", "vipspng:", "tiff2vips:", "jpegload:", "pngload:", "tiffload:", "webp", "gifload:", "heif")
     if any(mark in error.detail for mark in (*marks, "openslide", "jp2k", "jxlload")):
         return ImageError(f"{display_name(path)}: {_reason(error, path)}")
     return None
+
+
+def _check_memory(error: pyvips.Error) -> None:
+    if is_out_of_memory(error.detail):
+        raise MemoryError(error.detail) from error
 
 
 @lru_cache(maxsize=256)

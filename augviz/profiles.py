@@ -14,7 +14,7 @@ from typing import Any
 
 from augviz import machine
 from augviz.child import CannotStart
-from augviz.errors import ArgumentError, AugvizError, Cancelled
+from augviz.errors import ArgumentError, AugvizError, Cancelled, is_out_of_memory
 from augviz.estimates import Estimate, estimate_from_json
 from augviz.jobs import NICE, Job, start_job
 from augviz.settings import get_settings
@@ -294,7 +294,7 @@ def reason_text(text: str, function: str) -> str:
     said = text.removeprefix(f"{function}: ")
     said = f"It {said}" if said.startswith("took ") else f"{said[:1].upper()}{said[1:]}" if said != text else said
     allowed = get_settings().job_memory_bytes
-    if allowed and any(sign in said.lower() for sign in ("out of memory", "cannot allocate memory")):
+    if allowed and is_out_of_memory(said):
         said = f"{closed(said)} A job is allowed {bytes_text(allowed)} of memory"
     return closed(said)
 

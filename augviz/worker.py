@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 from augviz.context import Context
-from augviz.errors import AugvizError, Cancelled, WorkerError
+from augviz.errors import AugvizError, Cancelled, OutOfMemory, is_out_of_memory
 from augviz.frames import FrameError, error_to_json, read_frame, write_frame
 from augviz.units import bytes_text
 
@@ -141,7 +141,7 @@ def _describe(error: Exception, context: Context, memory_bytes: int) -> dict[str
     if _is_out_of_memory(error):
         where = f" during {context.last_stage}" if context.last_stage else ""
         limit = f" (limit {bytes_text(memory_bytes)})" if memory_bytes else ""
-        return {"error": error_to_json(WorkerError(f"The worker ran out of memory{limit}{where}."))}
+        return {"error": error_to_json(OutOfMemory(f"The worker ran out of memory{limit}{where}."))}
     return {"bug": "".join(traceback.format_exception(error))}
 
 
@@ -149,7 +149,7 @@ def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError):
         return True
     of_libvips = type(error).__module__.startswith("pyvips")
-    return of_libvips and any(words in str(error).lower() for words in ("out of memory", "cannot allocate memory"))
+    return of_libvips and is_out_of_memory(str(error))
 
 
 def _send(line: _Line, number: int, answer: dict[str, Any], blob: bytes) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from augviz.errors import ArgumentError, ImageError
 from augviz.images import base, clear_caches, level, open_image, tile_cached
-from augviz.loading import load, read_problem
+from augviz.loading import load, read_problem, reading
 from augviz.model import InputChoice
 from tests.pictures import KINDS, make, smooth, vips
 
@@ -197,6 +197,15 @@ def test_an_error_of_another_operation_is_not_taken_for_the_file() -> None:
         pyvips.Image.black(10, 10).crop(5, 5, 10, 10)
 
     assert read_problem(caught.value, "picture.png") is None
+
+
+def test_a_lack_of_memory_says_nothing_of_the_file(tmp_path: Path) -> None:
+    error = pyvips.Error("unable to call pngload", "pngload: out of memory --- size == 3MB")
+
+    with pytest.raises(MemoryError, match="3MB"):
+        read_problem(error, "picture.png")
+    with pytest.raises(MemoryError), reading(tmp_path / "picture.png"):
+        raise error
 
 
 def test_warnings_of_libvips_never_reach_stderr(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from augviz.errors import (
     AugvizError,
     Cancelled,
     ImageError,
+    OutOfMemory,
     ServerBusy,
     StepError,
     WorkerCrashed,
@@ -345,7 +346,7 @@ def test_too_much_memory_is_a_sentence_and_the_worker_lives_on(function: str, ar
     try:
         pid = pool.call("echo", {}).value["pid"]
 
-        with pytest.raises(WorkerError, match=r"ran out of memory \(limit 2 GB\)"):
+        with pytest.raises(OutOfMemory, match=r"ran out of memory \(limit 2 GB\)"):
             pool.call(function, args)
 
         assert pool.call("echo", {}).value["pid"] == pid
