@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from augviz import metrics
-from augviz.child import Answer, verdict
+from augviz.child import Answer, unexplained, verdict
 from augviz.errors import Cancelled, StepError, WorkerCrashed, WorkerError, WorkerTimeout
 from augviz.workers import Pool
 
@@ -67,6 +67,7 @@ class _Computation:
     question: Question
     future: Future[Answer]
     waiters: list[Waiter]
+    visitor: str = ""
 
 
 class Answers:
@@ -150,7 +151,7 @@ class Answers:
         future = self._pool.submit(
             question.function, question.args, lane=question.lane, urgent=question.urgent, visitor=visitor
         )
-        computation = self._computations[question.name] = _Computation(question, future, [waiter])
+        computation = self._computations[question.name] = _Computation(question, future, [waiter], visitor)
         return computation
 
     def _done(self, computation: _Computation, future: Future[Answer]) -> None:
@@ -168,9 +169,10 @@ class Answers:
             return
         after = "time-out" if isinstance(error, WorkerTimeout) else "crash"
         try:
-            future = self._pool.submit_fresh("blame", {**computation.question.args, "after": after})
+            args = {**computation.question.args, "after": after}
+            future = self._pool.submit_fresh("blame", args, visitor=computation.visitor)
         except WorkerError:  # no room for another process: the crash itself is the better news
-            self._finish(computation, error)
+            self._finish(computation, unexplained(error))
             return
         future.add_done_callback(lambda blamed: self._finish(computation, verdict(blamed.exception(), error)))
 

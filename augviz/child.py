@@ -133,7 +133,9 @@ def verdict(blamed: BaseException | None, error: WorkerCrashed | WorkerTimeout) 
 def unexplained(error: WorkerCrashed | WorkerTimeout) -> WorkerCrashed | WorkerTimeout:
     """What to tell where nobody could be asked which step it was."""
     text = f"{str(error).removesuffix('.')}; too much is running to find out at which step, so try again in a moment."
-    return WorkerCrashed(text, exit_status=error.exit_status) if isinstance(error, WorkerCrashed) else WorkerTimeout(text)
+    if isinstance(error, WorkerTimeout):
+        return WorkerTimeout(text)
+    return WorkerCrashed(text, exit_status=error.exit_status)
 
 
 def outcome_of(error: BaseException | None) -> str:
@@ -289,12 +291,12 @@ class Child:
 
     def _ended_at_start(self, start: Call) -> WorkerError:
         """Before it had its request: whatever that was, it is not to blame."""
-        status, whose = self._process.wait(), "no fault of your image or pipeline"
+        status = self._process.wait()
+        words = f"was ended while it started ({exit_words(status)})"
         if start.expired:
-            late = f"did not start within {seconds_text(start.seconds)}"
-            return WorkerTimeout(f"The process that should compute this {late}, which is {whose}; try again.")
-        ended = f"was ended while it started ({exit_words(status)})"
-        return WorkerCrashed(f"The process that should compute this {ended}, which is {whose}; try again.", exit_status=status)
+            words = f"did not start within {seconds_text(start.seconds)}"
+        told = f"The process that should compute this {words}, which is no fault of your image or pipeline; try again."
+        return WorkerTimeout(told) if start.expired else WorkerCrashed(told, exit_status=status)
 
     def _ended(self, call: Call) -> WorkerError | StepError:
         status = self._process.wait()

@@ -57,9 +57,13 @@ HEADERS: Mapping[str, str] = {
 
 NO_USER = "This server is used through its proxy, which names who has signed in; this request names nobody."
 NOT_SIGNED_IN = "This address is for users who have signed in; open the page and sign in."
+NO_METRICS = "This server's metrics are off; its owner can turn them on with AUGVIZ_METRICS=1."
 
 _HEALTH = "/_stcore/health"
-_FILES = ("/augviz/", "/media/", "/_stcore/upload_file/", "/_stcore/metrics")
+_METRICS = "/_stcore/metrics"
+"""Streamlit's own: sizes of caches and sessions, which it walks through to answer."""
+
+_FILES = ("/augviz/", "/media/", "/_stcore/upload_file/", _METRICS)
 
 
 def policy_text(page: str) -> str:
@@ -79,7 +83,8 @@ class Guard:
         trusted_header: the header, in small letters, that names the user; "" asks for none.
         signed_in: says who has signed in; None asks nobody to.
         hsts_seconds: of Strict-Transport-Security; 0 sends none.
-        open_path: a path that needs neither user nor cookie, below the base path; "" is none.
+        open_path: our metrics, below the base path, which need neither user nor cookie; "" is where metrics are off, and then
+            Streamlit's are not there either.
     """
 
     def __init__(
@@ -97,6 +102,7 @@ class Guard:
         self._base = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
         self._header = trusted_header.encode()
         self._open_paths = {_HEALTH, open_path}
+        self._has_metrics = bool(open_path)
         self._signed_in = signed_in
         self._secure = hsts_seconds > 0
         hsts = {"Strict-Transport-Security": f"max-age={int(hsts_seconds)}"} if self._secure else {}
@@ -148,6 +154,8 @@ class Guard:
             signed_in = self._signed_in(connection.cookies)
             if not signed_in:
                 return 403, NOT_SIGNED_IN
+        if path.startswith(_METRICS) and not self._has_metrics:
+            return 404, NO_METRICS
         if path.startswith("/augviz/"):
             token = visitors.token_of(connection.cookies, connection.headers)
             visitor = visitors.visitor_of(token, named_user, signed_in)

@@ -98,6 +98,14 @@ def _stamp(path: str | Path) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
+_making = threading.Lock()
+
+
+def _server_table() -> Recipes:
+    with _making:  # a cache alone has the first visitors, when they come together, make one each
+        return _table()
+
+
 @lru_cache(maxsize=1)
 def _table() -> Recipes:
     return Recipes(secret=visitors.secret())
@@ -105,9 +113,9 @@ def _table() -> Recipes:
 
 def register(recipe: Recipe, visitor: str = "") -> str:
     """Remember the recipe for a visitor in the server's table; returns its key."""
-    return _table().register(recipe, visitor)
+    return _server_table().register(recipe, visitor)
 
 
 def lookup(key: str, visitor: str = "") -> Recipe | None:
     """The visitor's recipe of a key in the server's table, None if there is none."""
-    return _table().lookup(key, visitor)
+    return _server_table().lookup(key, visitor)

@@ -97,7 +97,7 @@ class Settings:
     )
     jobs: int = field(
         metadata=_row(
-            "count", "4", "Jobs (full-size results, measurements, synthetic images) that run at once in all.", 1
+            "count", "4", "Jobs (full-size results, measurements, synthetic images, audits) that run at once in all.", 1
         )
     )
     jobs_per_visitor: int = field(metadata=_row("count", "3", "Jobs of one visitor that run at once; 0 is no limit."))
@@ -127,6 +127,9 @@ class Settings:
         metadata=_row(
             "bytes", "10 GB", "What one session may keep: its uploads, the files made for it and those being made."
         )
+    )
+    upload_idle_seconds: float = field(
+        metadata=_row("seconds", "60 s", "An upload of which nothing comes for this long is ended.", 1)
     )
     upload_grace_seconds: float = field(
         metadata=_row("seconds", "15 min", "How long uploads are kept after their visitor has gone.", 1)
@@ -194,6 +197,14 @@ class Settings:
             "scheduler",
             "",
             "Address of a Dask scheduler, on whose cluster audits run; empty runs them on this machine.",
+        )
+    )
+    audit_days: int = field(
+        metadata=_row(
+            "count",
+            "30",
+            "How many days the findings of an audit, with which it can go on, are kept after they were used last.",
+            1,
         )
     )
 

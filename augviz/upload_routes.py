@@ -12,7 +12,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from augviz import incidents, visitors
-from augviz.arrivals import UploadError
+from augviz.arrivals import UploadError, display_name
+from augviz.settings import get_settings
+from augviz.units import seconds_text
 from augviz.uploads import ENDED, Uploads, get_uploads
 
 XSRF_COOKIE, XSRF_HEADER = "_streamlit_xsrf", "x-xsrftoken"
@@ -21,14 +23,25 @@ XSRF_COOKIE, XSRF_HEADER = "_streamlit_xsrf", "x-xsrftoken"
 LINGER_SECONDS = 10.0
 """How long a file is read on that has been refused."""
 
+IDLE, IDLE_LINGER_SECONDS = 408, 1.0
+"""Status for a file of which nothing comes any more, and how long it is read on: there is mostly nobody left."""
+
 IsGenuine = Callable[[str | None, str | None], bool]
 """Whether a request comes from a page of ours: takes the header and the cookie."""
 
 
-def routes(base_path: str, is_genuine: IsGenuine, uploads: Callable[[], Uploads] = get_uploads) -> list[Route]:
+def routes(
+    base_path: str,
+    is_genuine: IsGenuine,
+    uploads: Callable[[], Uploads] = get_uploads,
+    idle_seconds: float | None = None,
+) -> list[Route]:
     """The route, below Streamlit's `server.baseUrlPath` where that is set.
 
     `PUT augviz/upload/TOKEN?name=NAME` with the file as its body answers {"id", "name", "file_bytes"}, or {"error"}.
+
+    Args:
+        idle_seconds: after so long without a byte a file is not waited for any more; None is the setting.
     """
     base = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
 
@@ -39,9 +52,9 @@ def routes(base_path: str, is_genuine: IsGenuine, uploads: Callable[[], Uploads]
             token = request.path_params["token"]
             if not uploads().belongs(token, visitors.asking(request)):
                 raise UploadError(ENDED, 403)
-            upload = await uploads().receive(
-                token, request.query_params.get("name", ""), _length(request), _body(request)
-            )
+            name = request.query_params.get("name", "")
+            limit = get_settings().upload_idle_seconds if idle_seconds is None else idle_seconds
+            upload = await uploads().receive(token, name, _length(request), _body(request, display_name(name), limit))
         except UploadError as error:
             return _Early({"error": str(error)}, error.status)
         except ClientDisconnect:
@@ -70,7 +83,7 @@ class _Early(JSONResponse):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LINGER_SECONDS):
+            async with asyncio.timeout(IDLE_LINGER_SECONDS if self.status_code == IDLE else LINGER_SECONDS):
                 while (message := await receive())["type"] == "http.request" and message.get("more_body"):
                     pass
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -81,6 +94,19 @@ def _length(request: Request) -> int | None:
     return int(text) if text and text.isdigit() else None
 
 
-async def _body(request: Request) -> AsyncIterator[bytes]:
-    async for chunk in request.stream():
+async def _body(request: Request, name: str, idle_seconds: float) -> AsyncIterator[bytes]:
+    """The chunks as they come. Raises UploadError where none comes for `idle_seconds`: a connection that is dead would
+    never say so, and keep a server that is asked to end from ending."""
+    chunks = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(idle_seconds):
+                chunk = await anext(chunks, None)
+        except TimeoutError:
+            waited = seconds_text(idle_seconds)
+            raise UploadError(
+                f"{name}: nothing of it came for {waited}, so it was ended; nothing was kept.", IDLE
+            ) from None
+        if chunk is None:
+            return
         yield chunk

@@ -151,7 +151,8 @@ def test_a_link_with_an_upload_comes_without_its_image() -> None:
 
     assert (state(app).source.name, state(app).pipeline) == ("astronaut", BLUR)
     assert sentences(app) == [
-        "The link was made with an upload, which only its visitor can open; this is another image."
+        "The address was made with an upload, which only its visitor can open, while the session in which it was sent lasts; "
+        "this is another image."
     ]
 
 

@@ -15,7 +15,7 @@ from augviz import calibration, catalog, works
 from augviz.calibration import Cost
 from augviz.settings import get_settings
 from augviz.sources import SourceRef
-from augviz.ui import calibrate, transform_page, transforms
+from augviz.ui import calibrate, gate, transform_page, transforms
 from tests.live import ROOT
 
 SHELL = ROOT / "augviz" / "ui" / "shell.py"
@@ -142,11 +142,13 @@ def test_the_table_says_whose_costs_it_shows(app: AppTest) -> None:
 
 
 def test_measuring_shows_its_progress_and_can_be_cancelled(app: AppTest) -> None:
+    app.session_state[gate.KEY] = "me"
     app.button(key="transforms.calibration.start").click().run()
     job = calibration.running()
 
     assert not app.exception
     assert job is not None
+    assert job.visitor == "me"
     assert [button.key for button in app.button if "calibration" in str(button.key)] == [
         "transforms.calibration.cancel"
     ]

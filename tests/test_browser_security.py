@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from augviz.visitors import COOKIE, NO_COOKIE
 from tests.browsing import RESULT, STILL, click, rest
-from tests.live import LiveServer, live_server
+from tests.live import LiveServer, live_server, until
+from tests.relaying import Relay, relaying
 from tests.samples import rgb
 
 pytestmark = pytest.mark.browser
@@ -172,6 +173,54 @@ def test_a_cookie_that_was_lost_comes_again_with_the_page_from_the_cache(
 
     assert any(one["name"] == COOKIE for one in context.cookies())
     assert page.locator(RESULT).evaluate("i => i.naturalWidth") > 0
+
+
+def test_tabs_that_are_the_first_of_a_browser_and_open_at_once_all_go_on(
+    context: BrowserContext, server: LiveServer
+) -> None:
+    pages = [Watched(context).page for _ in range(3)]
+    with relaying(int(server.url.rsplit(":", 1)[1])) as relay:
+        relay.answers.clear()
+        for number, page in enumerate(pages):
+            page.evaluate("url => { setTimeout(() => { location = url; }); }", f"{relay.url}/?tab={number}")
+        until(lambda: len(documents(relay)) == 3)  # none of them has been answered: each will get a cookie of its own
+        relay.answers.set()
+        for page in pages:
+            page.wait_for_url(f"{relay.url}/**")
+            rest(page)
+        for page in pages:
+            click(page, "explore-new_draws")
+            rest(page)
+
+        # All had opened their connections after the last of the cookies had come.
+        assert COOKIE.encode() not in b"".join(documents(relay))
+        assert len([one for one in context.cookies(relay.url) if one["name"] == COOKIE]) == 1
+        assert [page.locator(RESULT).count() for page in pages] == [1] * 3, "a tab is refused its own picture"
+
+
+def documents(relay: Relay) -> list[bytes]:
+    """The requests for a tab's page."""
+    return [one for one in relay.asked if one.startswith(b"GET /?tab=")]
+
+
+def test_a_tab_whose_cookie_another_one_has_replaced_says_what_to_do_and_goes_on(
+    context: BrowserContext, server: LiveServer
+) -> None:
+    page, other = Watched(context).page, Watched(context).page
+    page.goto(server.url)
+    rest(page)
+    context.clear_cookies(name=COOKIE)
+    other.goto(server.url)
+    rest(other)
+    click(page, "explore-new_draws")
+
+    expect(page.locator(".viewer")).to_contain_text("reload the page to make it anew", timeout=30_000)
+    rest(page)
+    seed = page.get_by_role("spinbutton", name="Seed").input_value()
+    page.reload()
+    rest(page)
+    assert page.locator(RESULT).evaluate("i => i.naturalWidth") > 0
+    assert page.get_by_role("spinbutton", name="Seed").input_value() == seed
 
 
 def test_behind_a_proxy_the_pages_work_for_who_is_named(browser: Browser, tmp_path: Path) -> None:

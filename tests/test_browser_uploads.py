@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browsing import RESULT, click, rest
 from tests.live import LiveServer, live_server, until
+from tests.relaying import relaying
 from tests.samples import rgb
 
 pytestmark = pytest.mark.browser
@@ -39,6 +42,31 @@ def page(browser: Browser, server: LiveServer) -> Iterator[Page]:
     rest(opened)
     yield opened
     context.close()
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A file of zeros."""
+    path = tmp_path / "large.tif"
+    with open(path, "wb") as file:
+        file.truncate(20_000_000)
+    return path
+
+
+@contextlib.contextmanager
+def visiting(browser: Browser, url: str) -> Iterator[Page]:
+    """Explore at an address, in a browser of its own."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(url)
+    rest(page)
+    yield page
+    context.close()
+
+
+def port_of(server: LiveServer) -> int:
+    return int(server.url.rsplit(":", 1)[1])
 
 
 def open_upload(page: Page) -> None:
@@ -133,6 +161,82 @@ def test_half_a_gigabyte_costs_the_server_no_memory_and_a_cancel_leaves_nothing(
     page.get_by_role("button", name="Cancel big.tif").click()
     expect(page.get_by_role("alert").last).to_contain_text("Cancelled; nothing was kept.")
     assert set(stored(server)) <= set(others)
+
+
+def test_a_file_of_which_nothing_arrives_any_more_ends_with_a_sentence(
+    browser: Browser, tmp_path: Path, large: Path
+) -> None:
+    with (
+        live_server(tmp_path, AUGVIZ_UPLOAD_IDLE_SECONDS="2 s") as server,
+        relaying(port_of(server)) as relay,
+        visiting(browser, relay.url) as page,
+    ):
+        open_upload(page)
+        relay.swallows = True
+        send(page, large)
+
+        expect(page.get_by_role("alert")).to_contain_text(
+            "large.tif: nothing of it came for 2 s, so it was ended; nothing was kept.",
+            timeout=30_000,
+        )
+        assert stored(server) == []
+
+
+def test_a_visitor_whose_server_dies_under_an_upload_reads_so_and_keeps_the_rest(
+    browser: Browser, tmp_path: Path, large: Path
+) -> None:
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    with (
+        live_server(tmp_path / "first") as first,
+        live_server(tmp_path / "second") as second,
+        relaying(port_of(first)) as relay,
+        visiting(browser, relay.url) as page,
+    ):
+        click(page, "explore-new_draws")
+        rest(page)
+        seed, alt = page.get_by_role("spinbutton", name="Seed").input_value(), page.locator(RESULT).get_attribute("alt")
+        open_upload(page)
+        relay.swallows = True
+        send(page, large)
+        until(lambda: stored(first))
+        relay.target, relay.swallows = port_of(second), False
+        with page.expect_websocket(lambda socket: "/augviz/feed/" in socket.url):  # the page has found the other server
+            first.process.kill()
+            first.process.wait()
+        notice = page.locator(".augviz-notice")
+
+        # Which of them depends on whether the browser has tried the other server by itself.
+        expect(notice).to_have_text(
+            re.compile(
+                r"^large\.tif(: the connection broke; nothing was kept, so send it again"
+                r"|: the dialog was closed before all of it was sent; nothing was kept"
+                r"| was not kept: This session has ended; reload the page)\.Dismiss$"
+            ),
+            timeout=30_000,
+        )
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        rest(page)
+        assert page.get_by_role("spinbutton", name="Seed").input_value() == seed
+        assert page.locator(RESULT).get_attribute("alt") == alt
+        notice.get_by_role("button", name="Dismiss").click()
+        expect(notice).to_have_count(0)
+
+        open_upload(page)
+        send(page, large)
+        expect(page.get_by_test_id("stAlert")).to_contain_text("large.tif: this is not an image")
+
+
+def test_who_closes_the_dialog_under_an_upload_reads_what_became_of_it(page: Page, large: Path) -> None:
+    open_upload(page)
+    page.route("**/augviz/upload/**", lambda route: None)  # the server never answers
+    send(page, large)
+    page.get_by_role("button", name="Cancel large.tif").wait_for()
+    page.keyboard.press("Escape")
+
+    expect(page.locator(".augviz-notice")).to_contain_text(
+        "large.tif: the dialog was closed before all of it was sent; nothing was kept."
+    )
 
 
 def test_files_outlive_a_dropped_connection_and_go_with_their_visitor(

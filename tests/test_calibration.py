@@ -192,9 +192,10 @@ def test_a_job_keeps_what_it_measured() -> None:
 
 def test_only_one_measurement_runs_and_a_cancelled_one_keeps_what_was_stored() -> None:
     save()
-    job = calibration.start()
+    job = calibration.start("me")
 
-    assert calibration.start() is job
+    assert job.visitor == "me"
+    assert calibration.start("you") is job
     assert calibration.running() is job
 
     job.cancel()

@@ -11,7 +11,7 @@ import pytest
 
 from augviz import recipes, saved
 from augviz.child import WorkerBug
-from augviz.errors import Cancelled, WorkerError
+from augviz.errors import Cancelled, ServerBusy
 from augviz.estimates import Estimate
 from augviz.estimating import MAX_WAITING, NICE, Asked, Estimating, Missing
 from augviz.model import Pipeline, Step
@@ -183,7 +183,7 @@ def test_no_more_wait_than_a_server_has_time_for(ask: Ask, log: Path) -> None:
     for number in range(MAX_WAITING):
         ask(f"visitor {number}", 2 + number)
 
-    with pytest.raises(WorkerError, match="busy"):
+    with pytest.raises(ServerBusy, match=f"The server is busy: {MAX_WAITING + 1} estimates are before yours."):
         ask("one more", 1000)
 
 
@@ -211,6 +211,25 @@ def test_the_route_says_why_there_are_none(estimating: Estimating, log: Path) ->
     assert json.loads(reply.body) == {"trouble": "No windows could be made for a better one: The image is cut off."}
     assert reply.headers["cache-control"] == "no-store"
     assert unknown.status == 404
+
+
+def test_the_route_says_when_it_is_worth_asking_again_where_too_many_wait(
+    ask: Ask, estimating: Estimating, log: Path
+) -> None:
+    ask("me", 1, "listen")
+    until(lambda: lines(log))
+    for number in range(MAX_WAITING):
+        ask(f"visitor {number}", 2 + number)
+    key = recipes.register(recipe(log, "answer", 1000))
+    with serving(figures.routes(estimating=lambda: estimating)) as url:
+        reply = fetch(f"{url}/augviz/estimate/{key}.json?session=one-more")
+
+    assert reply.status == 503
+    assert json.loads(reply.body) == {
+        "error": f"The server is busy: {MAX_WAITING + 1} estimates are before yours.",
+        "class": "ServerBusy",
+    }
+    assert reply.headers["retry-after"] == "7"
 
 
 def test_a_browser_that_goes_away_gives_it_up(estimating: Estimating, log: Path) -> None:

@@ -41,6 +41,10 @@ LIMIT_BYTES = 300_000
 
 DISK_BYTES = 8_000_000
 FLIP = {"id": "f", "transform": "HorizontalFlip", "p": 1.0}
+KILLED_AT_START = (
+    "The process that should compute this was ended while it started (killed), which is no fault of your image or pipeline; "
+    "try again."
+)
 SIDE = 4096
 
 
@@ -183,7 +187,8 @@ def test_a_killed_render_worker_costs_its_own_request_and_no_other(tmp_path: Pat
         [pid] = pool.pids()["render"]
         killed(pid)
 
-        assert hit is None or "the worker crashed (killed)" in told(hit.exception(60))
+        expected = KILLED_AT_START if phase == "importing" else "sleep: the worker crashed (killed)."
+        assert hit is None or told(hit.exception(60)) == expected
         answer = pool.call("echo", {"n": 1}).value
         assert answer["args"] == {"n": 1}
         assert answer["pid"] != pid
@@ -202,7 +207,9 @@ def test_a_killed_job_leaves_no_result_and_the_next_one_is_whole(
     killed(made.job.pid)
 
     assert isinstance(made.ended.exception(60), WorkerCrashed)
-    assert "crashed (killed)" in told(made.ended.exception())
+    assert told(made.ended.exception()).startswith(
+        KILLED_AT_START if phase == "importing" else "apply_file: the worker crashed (killed)"
+    )
     assert uploads.made(token) == ()
     assert below(cache) == []
 
@@ -210,6 +217,20 @@ def test_a_killed_job_leaves_no_result_and_the_next_one_is_whole(
     image = pyvips.Image.new_from_file(str(again.path))
     assert (image.width, image.height) == (SIDE, SIDE)
     assert (image - pyvips.Image.new_from_file(str(large)).fliphor()).abs().max() == 0
+
+
+def test_a_worker_that_does_not_start_in_time_says_whose_fault_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("augviz.child.STARTUP_SECONDS", 0.001)
+    pool = Pool(render_workers=1, seconds=60)
+    try:
+        sentence = raised(lambda: pool.call("echo", {}))
+    finally:
+        pool.close()
+
+    assert sentence == (
+        "The process that should compute this did not start within 1.0 ms, which is no fault of your image or pipeline; "
+        "try again."
+    )
 
 
 def test_a_killed_job_leaves_no_working_copy_and_what_it_had_written_is_cleared_up(cache: Path, large: Path) -> None:
@@ -477,7 +498,7 @@ def test_ages_are_told_by_the_wall_clock_only_where_no_lock_tells_more() -> None
     root = Path(held_folder.__file__).parent
     found = {path.name: path.read_text(encoding="utf-8").count("time.time()") for path in root.rglob("*.py")}
 
-    assert {name: count for name, count in found.items() if count} == {"held_folder.py": 2, "copies.py": 1}
+    assert {name: count for name, count in found.items() if count} == {"held_folder.py": 3, "copies.py": 1}
 
 
 def test_an_error_of_the_library_that_no_disk_has_raised_stays_what_it_is(tmp_path: Path) -> None:

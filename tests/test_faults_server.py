@@ -13,10 +13,13 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+import pyvips
 from playwright.sync_api import Browser, Page, expect
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
-from augviz import synthetic
+from augviz import link, synthetic
+from augviz.model import Pipeline, Step
+from augviz.sources import SourceRef
 from bench.load_report import BUG, is_sentence
 from bench.visitor import Visitor, visit
 from tests.browsing import RESULT, click, rest
@@ -32,6 +35,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an image whose full-size result takes a while."""
     folder = tmp_path_factory.mktemp("images")
     synthetic.make("tissue", SIDE, folder / "large.tif")
+    pyvips.Image.new_from_file(str(folder / "large.tif")).jpegsave(str(folder / "large.jpg"))
     return folder
 
 
@@ -66,6 +70,12 @@ def make(visitor: Visitor) -> None:
     """Have the full-size result of what is shown made."""
     visitor.act("explore.details", string_value="Save")
     visitor.act("explore.save.make", trigger_value=True)
+
+
+def copy(visitor: Visitor) -> None:
+    """Have a working copy of the image made."""
+    visitor.act("explore.copy.offer", bool_value=True)
+    visitor.act("explore.copy.start", trigger_value=True)
 
 
 def new_draws(visitor: Visitor) -> int:
@@ -126,6 +136,65 @@ def test_a_server_that_ends_in_the_middle_leaves_nothing_that_is_taken_for_whole
             visitor.act("explore.image_tabs", string_value="Synthetic")
             assert largest in visitor.widgets
             check_said(visitor, server)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL], ids=["asked to end", "killed"])
+def test_a_server_that_ends_while_results_and_copies_are_written_leaves_none_that_is_taken_for_whole(
+    tmp_path: Path, images: Path, ending: signal.Signals
+) -> None:
+    shared = tmp_path / "shared"
+    cache = {"AUGVIZ_CACHE_FOLDER": str(shared), "AUGVIZ_FOLDERS": str(images)}
+    address = f"s={link.encode(SourceRef('path', 'large.jpg'), Pipeline((Step('f', 'HorizontalFlip', p=1.0),)), 1)}"
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    with (
+        live_server(tmp_path / "first", **cache) as server,
+        visit(server.url, "") as sending,
+        visit(server.url, address) as looking,
+    ):
+        send(sending, "sent.jpg", (images / "large.jpg").read_bytes())
+        make(sending)
+        copy(sending)
+        copy(looking)
+        until(lambda: len(unfinished(shared / "uploads")) == 2 and len(unfinished(shared / "copies")) == 1)
+        processes = psutil.Process(server.pid).children(recursive=True)
+        os.kill(server.pid, ending)
+        server.process.wait(60)
+
+        assert psutil.wait_procs(processes, timeout=15)[1] == []
+        if ending == signal.SIGTERM:
+            assert below(shared / "uploads") == []
+            assert "Traceback" not in server.log.read_text(errors="replace")
+        assert not [path for path in below(shared) if path.suffix in (".tif", ".npy", ".json") and path.name[0] != "."]
+
+    with live_server(tmp_path / "second", **cache) as server:
+        until(lambda: below(shared) == [])
+        with visit(server.url, address) as visitor:
+            assert visitor.data["name"] == "large.jpg"
+            assert "explore.copy.offer" in visitor.widgets
+            assert new_draws(visitor) == 200
+            make(visitor)
+            until(lambda: _has_made(visitor), 120)
+            check_said(visitor, server)
+
+
+def test_a_server_that_is_asked_to_end_waits_for_no_upload_of_which_nothing_comes(tmp_path: Path, images: Path) -> None:
+    with (
+        live_server(tmp_path, AUGVIZ_FOLDERS=str(images), AUGVIZ_UPLOAD_IDLE_SECONDS="2 s") as server,
+        visit(server.url, "") as visitor,
+        half_sent(visitor, uploader(visitor)) as connection,
+    ):
+        until(lambda: list(cache_of(server).rglob("*.part")))
+        processes = psutil.Process(server.pid).children(recursive=True)
+        os.kill(server.pid, signal.SIGTERM)
+        told = connection.recv(65536)
+        server.process.wait(60)
+
+        assert told.startswith(b"HTTP/1.1 408 ")
+        assert b"half.tif: nothing of it came for 2 s, so it was ended; nothing was kept." in told
+        assert psutil.wait_procs(processes, timeout=15)[1] == []
+        assert below(cache_of(server)) == []
+        assert "Traceback" not in server.log.read_text(errors="replace")
 
 
 def test_a_page_goes_on_after_the_cache_folder_was_removed_under_it(server: LiveServer) -> None:

@@ -15,7 +15,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from augviz import visitors
-from augviz.guarding import Guard, policy_text
+from augviz.guarding import NO_METRICS, Guard, policy_text
 from augviz.visitors import COOKIE
 from tests.guarded import ME, UNSAFE, YOU, is_dressed, picture_of, served, visit
 from tests.live import LiveServer, fetch, live_server, serving
@@ -82,6 +82,14 @@ def test_no_other_sites_page_opens_a_socket(server: LiveServer) -> None:
     assert len(sockets) >= 2
     with pytest.raises(InvalidStatus, match="403"):
         connect(f"{own}/augviz/feed/x", origin=server.url)  # no cookie
+
+
+def test_streamlits_metrics_are_not_there_unless_metrics_are_on(server: LiveServer) -> None:
+    paths = ("/_stcore/metrics", "/_stcore/metrics/", "/_stcore/metrics?families=session_events_total")
+    replies = [fetch(server.url + path, ME, method) for path in paths for method in ("GET", "OPTIONS", "HEAD")]
+
+    assert {reply.status for reply in replies} == {404}
+    assert json.loads(replies[0].body) == {"error": NO_METRICS}
 
 
 def test_a_page_of_one_visitor_shows_addresses_that_refuse_another(server: LiveServer) -> None:

@@ -105,9 +105,11 @@ def test_the_app_counts_and_logs_without_names_and_only_where_it_shall(tmp_path:
         assert fetch(f"{picture}{'&' if '?' in picture else '?'}side=640", who).status == 200
         after = samples(server.url)
         refused = fetch(f"{server.url}/augviz/picture/x/quick.jpg").status
+        streamlits = [fetch(f"{server.url}/_stcore/metrics", headers).status for headers in (who, ME)]
     told = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
 
     assert refused == 403
+    assert streamlits == [200, 403]
     restarts = 'augviz_worker_restarts_total{lane="render"}'
     assert after[restarts] == before.get(restarts, 0) + 1
     assert {"worker_start", "render_start", "render_end"} <= {line["event"] for line in told}

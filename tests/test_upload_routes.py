@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -88,6 +89,43 @@ def test_a_file_over_the_limit_is_refused_before_it_is_sent(host: str, uploads: 
     assert answer.status == 413
     assert json.loads(answer.read()) == {"error": "big.tif: the file is larger than the limit of 50 MB."}
     assert files_below(tmp_path) == []
+
+
+@pytest.mark.parametrize("sent", [0, 5_000_000])
+def test_a_file_of_which_nothing_comes_any_more_is_given_up(uploads: Uploads, tmp_path: Path, sent: int) -> None:
+    token = uploads.open_session()
+    with serving(upload_routes.routes("lab", validate_xsrf_token, lambda: uploads, idle_seconds=0.5)) as url:
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+        connection.putrequest("PUT", f"/lab/augviz/upload/{token}?name={quote('my slide.tif')}")
+        for name, value in {**genuine(), "Content-Length": "20000000"}.items():
+            connection.putheader(name, value)
+        connection.endheaders(b"x" * sent)
+        answer = connection.getresponse()
+        told = json.loads(answer.read())
+        connection.close()
+
+    assert answer.status == 408
+    assert told == {"error": "my slide.tif: nothing of it came for 500 ms, so it was ended; nothing was kept."}
+    assert files_below(tmp_path) == []
+    assert uploads.files(token) == ()
+
+
+def test_a_file_that_comes_slowly_is_waited_for(uploads: Uploads) -> None:
+    token = uploads.open_session()
+
+    def slowly() -> Iterator[bytes]:
+        for _ in range(6):
+            time.sleep(0.2)
+            yield b"x"
+
+    with serving(upload_routes.routes("lab", validate_xsrf_token, lambda: uploads, idle_seconds=1)) as url:
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+        headers = {**genuine(), "Content-Length": "6"}
+        connection.request("PUT", f"/lab/augviz/upload/{token}?name=a.tif", slowly(), headers)
+        answer = connection.getresponse()
+        connection.close()
+
+    assert answer.status == 200
 
 
 def test_a_broken_connection_leaves_nothing_behind(host: str, uploads: Uploads, tmp_path: Path) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from hypothesis import given
@@ -13,10 +16,11 @@ from hypothesis import strategies as st
 from starlette.middleware import Middleware
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string, validate_xsrf_token
 
-from augviz import result_routes, tile_routes, upload_routes, visitors, web
+from augviz import recipes, result_routes, tile_routes, upload_routes, visitors, web
 from augviz.answers import Answers
 from augviz.guarding import Guard
 from augviz.recipes import Recipe, Recipes, recipe_of, register
+from augviz.settings import get_settings
 from augviz.uploads import Uploads
 from augviz.visitors import COOKIE, HEADER, new_token, token_of, user_of, visitor_of
 from augviz.workers import Pool
@@ -204,3 +208,28 @@ def test_servers_with_one_secret_give_a_recipe_one_key() -> None:
 )
 def test_a_user_is_who_the_provider_says_has_signed_in(claims: dict[str, object], user: str) -> None:
     assert user_of(claims) == user
+
+
+def test_visitors_who_come_first_and_together_are_signed_by_one_secret_and_find_their_pictures() -> None:
+    """With a secret or a table of keys for each of them, all but one would be refused their own pictures."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for number in range(20):
+            for made_once in (visitors._secret, recipes._table, visitors.visitor_of, get_settings):
+                made_once.cache_clear()
+            with ThreadPoolExecutor(8) as threads:
+                together = Barrier(8)
+
+                def come(seed: int, together: Barrier = together) -> tuple[str, str]:
+                    together.wait()
+                    visitor = visitors.visitor_of("m" * 32)
+                    return visitor, recipes.register(Recipe("a.tif", "", "{}", seed), visitor)
+
+                found = list(threads.map(come, range(8)))
+
+            assert len({visitor for visitor, _ in found}) == 1, number
+            assert [recipes.lookup(key, visitor) is not None for visitor, key in found] == [True] * 8
+    finally:
+        sys.setswitchinterval(interval)
+        get_settings.cache_clear()

@@ -144,6 +144,13 @@ def niceness(args: Args, context: Context) -> Args:
     return {"nice": os.nice(0), "threads": os.environ["VIPS_CONCURRENCY"]}
 
 
+def crash_nicely(args: Args, context: Context) -> Args:
+    """Leave in a file how much the process gives way, and crash."""
+    append({"path": args["log"], "line": str(os.nice(0))}, context)
+    ctypes.string_at(0)
+    return {}
+
+
 def picture(args: Args, context: Context) -> tuple[Args, bytes]:
     """Stands for any picture: the pipeline's first step names another function of this module, with its arguments."""
     step = args["pipeline"]["steps"][0]
@@ -196,6 +203,7 @@ TASKS = {
         answer_nonsense,
         tell_stages,
         niceness,
+        crash_nicely,
         picture,
         blame,
         not_finite,

@@ -23,6 +23,11 @@ SETTLE_SECONDS = 1.5
 
 MAX_REMEMBERED = 300
 
+UPLOAD_GONE = (
+    "The address was made with an upload, which only its visitor can open, while the session in which it was sent lasts; "
+    "this is another image."
+)
+
 _HERE = Path(__file__).parent
 _copy = st.components.v2.component(
     "augviz_copy_link",
@@ -97,7 +102,7 @@ def _take(wanted: Link, is_ours: bool) -> tuple[str, ...]:
     source, pipeline, trouble = wanted.source, wanted.pipeline, []
     if source is None:
         if not is_ours:
-            trouble.append("The link was made with an upload, which only its visitor can open; this is another image.")
+            trouble.append(UPLOAD_GONE)
         source = state.get().source
     else:
         try:

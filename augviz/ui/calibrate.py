@@ -7,7 +7,7 @@ import streamlit as st
 from augviz import calibration, jobs
 from augviz.calibration import Calibration
 from augviz.errors import AugvizError
-from augviz.ui import page, progress
+from augviz.ui import gate, page, progress
 from augviz.ui.page import escaped
 
 JOB = "transforms.calibration.job"
@@ -47,7 +47,7 @@ def show(costs: Calibration | None) -> None:
 def _start() -> None:
     """Start the job, or remember why not for the run that follows."""
     try:
-        job = calibration.start()
+        job = calibration.start(gate.visitor())
     except AugvizError as error:
         st.session_state[TROUBLE] = str(error)
     else:

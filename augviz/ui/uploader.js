@@ -1,5 +1,6 @@
 // Sends files to the server's own route, one after the other, straight from the disk: neither the browser nor the server
-// holds a file in memory. A broken connection or a cancel leaves nothing behind on the server.
+// holds a file in memory. A broken connection or a cancel leaves nothing behind on the server. Where the dialog goes before
+// the visitor has dismissed what was broken off, as it does when the page finds another server, the page says it instead.
 
 const uploaders = new WeakMap();
 
@@ -25,8 +26,29 @@ function size(bytes) {
   return `${unit === 0 || value >= 100 ? value.toFixed(0) : Number(value.toPrecision(3))} ${units[unit]}`;
 }
 
+// A sentence that stays on the page, whatever is shown there, until it is dismissed.
+function notice(root, text) {
+  const look = getComputedStyle(root.host || root), color = (name, other) => look.getPropertyValue(name).trim() || other;
+  const box = document.createElement('div'), words = document.createElement('span'), dismiss = document.createElement('button');
+  box.className = 'augviz-notice';
+  box.setAttribute('role', 'alert');
+  Object.assign(box.style, { position: 'fixed', right: '16px', bottom: '16px', zIndex: '1000', maxWidth: '420px', display: 'flex',
+    gap: '12px', alignItems: 'center', padding: '12px 16px', borderRadius: '8px', font: '14px/1.4 var(--st-font, sans-serif)',
+    color: color('--st-red-text-color', '#b3261e'), background: color('--st-background-color', '#fff'),
+    border: `1px solid ${color('--st-border-color', '#d3d6da')}`, boxShadow: '0 4px 16px rgba(0, 0, 0, 0.2)', overflowWrap: 'anywhere' });
+  Object.assign(dismiss.style, { font: 'inherit', color: color('--st-text-color', '#31333f'), background: 'none', border: 'none',
+    textDecoration: 'underline', cursor: 'pointer' });
+  words.textContent = text;
+  dismiss.type = 'button'; dismiss.textContent = 'Dismiss';
+  dismiss.onclick = () => box.remove();
+  box.append(words, dismiss);
+  document.body.append(box);
+}
+
 class Uploader {
   constructor(root) {
+    this.root = root;
+    this.broken = [];
     this.rows = root.querySelector('.rows');
     this.queue = [];
     this.row = null;
@@ -74,11 +96,14 @@ class Uploader {
     };
     request.onload = () => {
       let answer = {};
-      try { answer = JSON.parse(request.responseText); } catch { answer = { error: `The server answered ${request.status}.` }; }
+      try { answer = JSON.parse(request.responseText) || {}; } catch { /* not of our server: it is the proxy that says something */ }
       if (answer.id) this.done(row, answer);
-      else this.fail(row, answer.error || `The server answered ${request.status}.`);
+      else if (answer.error && request.status !== 403) this.fail(row, answer.error);
+      // A browser sends it again by itself, to the next server if that is there already, which does not know this page's session.
+      else if (answer.error) this.breakOff(row, `${row.file.name} was not kept: ${answer.error}`);
+      else this.breakOff(row, `${row.file.name}: the server cannot be reached (${request.status}); nothing was kept, so send it again.`);
     };
-    request.onerror = () => this.fail(row, `${row.file.name}: the connection broke; nothing was kept.`);
+    request.onerror = () => this.breakOff(row, `${row.file.name}: the connection broke; nothing was kept, so send it again.`);
     request.onabort = () => this.fail(row, 'Cancelled; nothing was kept.');
     request.send(row.file);
   }
@@ -90,11 +115,21 @@ class Uploader {
     this.next();
   }
 
+  breakOff(row, words) {
+    this.broken.push({ row, words });
+    this.fail(row, words);
+  }
+
   fail(row, words) {
     row.bar.remove(); row.state.textContent = words; row.state.classList.add('failed'); row.state.setAttribute('role', 'alert');
-    row.cancel.textContent = 'Dismiss'; row.cancel.onclick = () => row.item.remove();
+    row.cancel.textContent = 'Dismiss'; row.cancel.onclick = () => this.dismiss(row);
     if (this.row === row) this.row = null;
     this.next();
+  }
+
+  dismiss(row) {
+    this.broken = this.broken.filter(one => one.row !== row);
+    row.item.remove();
   }
 
   stop(row) {
@@ -104,7 +139,11 @@ class Uploader {
   }
 
   close() {
-    this.queue = [];
+    const lost = this.broken.map(one => one.words), more = this.queue.length;
+    if (this.row) lost.push(`${this.row.file.name}: the dialog was closed before all of it was sent; nothing was kept.`);
+    if (more) lost.push(more === 1 ? `${this.queue[0].file.name} was not sent.` : `${more} more files were not sent.`);
+    this.queue = []; this.broken = [];
     if (this.row && this.row.request) this.row.request.abort();
+    if (lost.length) notice(this.root, lost.join(' '));
   }
 }

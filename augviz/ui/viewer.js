@@ -624,7 +624,11 @@ class Viewer {
       url.searchParams.set('session', data.session);
       let found;
       try {
-        const answer = await fetch(url, { signal: request.signal });
+        let answer = await fetch(url, { signal: request.signal });
+        while (answer.status === 503) {  // too many wait for theirs; the figures from costs do meanwhile
+          await paused(Number(answer.headers.get('Retry-After')) || 2, request.signal);
+          answer = await fetch(url, { signal: request.signal });
+        }
         if (answer.status === 409) return;  // another window of this visitor has taken the place
         found = await answer.json();
         if (!answer.ok) found = { trouble: `No windows could be made for a better one: ${found.error}` };
