@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from augviz import saved
-from augviz.errors import ArgumentError, AugvizError, ImageError, StepError
+from augviz.errors import ArgumentError, AugvizError, ImageError, OutOfMemory, StepError, WorkerTimeout
 from augviz.model import Pipeline
 from augviz.sources import IMAGE_SUFFIXES
 
@@ -169,18 +169,26 @@ class Failure:
     Attributes:
         message: one sentence.
         step, transform, position: the step at fault; "" and None where it is the file.
+        is_passing: the same draw might not fail in a later run, which makes it again: a time limit, which depends on what
+            else the machine does, or a bug of augviz.
     """
 
     message: str
     step: str = ""
     transform: str = ""
     position: int | None = None
+    is_passing: bool = False
 
 
 def failure_of(error: AugvizError) -> Failure:
+    """What is remembered of an error. A time-out passes, also where it is told as a step's, whose cause it is then.
+
+    So does a lack of memory, since another limit or another machine may do.
+    """
+    is_passing = isinstance(error, WorkerTimeout | OutOfMemory) or isinstance(error.__cause__, WorkerTimeout)
     if isinstance(error, StepError):
-        return Failure(str(error), error.step_id, error.transform, error.position)
-    return Failure(str(error))
+        return Failure(str(error), error.step_id, error.transform, error.position, is_passing)
+    return Failure(str(error), is_passing=is_passing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +213,7 @@ class Finding:
     def to_json(self) -> dict[str, Any]:
         failed = None
         if self.failure is not None:
-            failed = {key: getattr(self.failure, key) for key in ("message", "step", "transform", "position")}
+            failed = {key: getattr(self.failure, key) for key in Failure.__dataclass_fields__}
         return {
             "image": self.image,
             "stamp": self.stamp,

@@ -11,14 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from augviz import audit_dask, audit_report, audit_run
+from augviz import audit_dask, audit_report, audit_run, jobs
 from augviz.audit import Plan
 from augviz.audit_totals import Totals
 from augviz.errors import AugvizError, WorkerError
 
 State = Literal["running", "done", "failed", "cancelled"]
-
-NICE = 10
 
 PUBLISH_SECONDS = 1.0
 """A report of what there is so far is made no more often, and takes at most a tenth of the time."""
@@ -30,11 +28,17 @@ class AuditJob:
     Attributes:
         plan: what is audited.
         records: its file of findings.
+        visitor: who it is for; "" is nobody in particular.
+        session: the one whose end ends it, where there is one.
     """
 
-    def __init__(self, plan: Plan, records: Path, address: str, on_end: Callable[[AuditJob], None]) -> None:
+    def __init__(
+        self, plan: Plan, records: Path, address: str, on_end: Callable[[AuditJob], None], visitor: str = ""
+    ) -> None:
         self.plan = plan
         self.records = records
+        self.visitor = visitor
+        self.session = ""
         self._address = address
         self._on_end = on_end
         self._stop = threading.Event()
@@ -69,6 +73,11 @@ class AuditJob:
         return self._progress
 
     @property
+    def known(self) -> int:
+        """Draws that were done before it began."""
+        return self._known
+
+    @property
     def seconds_left(self) -> float | None:
         """What the rest takes if it goes on as it went, None where that is not known yet."""
         done, total = self._progress
@@ -99,7 +108,9 @@ class AuditJob:
             self._publish(totals)
 
         running = (
-            audit_dask.cluster(self.plan, self._address) if self._address else audit_run.local(self.plan, nice=NICE)
+            audit_dask.cluster(self.plan, self._address)
+            if self._address
+            else audit_run.local(self.plan, nice=jobs.NICE)
         )
         try:
             with running as runner:
@@ -125,19 +136,27 @@ _running: list[AuditJob] = []
 _lock = threading.Lock()
 
 
-def start(plan: Plan, records: Path, address: str = "", on_end: Callable[[AuditJob], None] | None = None) -> AuditJob:
+def start(
+    plan: Plan,
+    records: Path,
+    address: str = "",
+    on_end: Callable[[AuditJob], None] | None = None,
+    visitor: str = "",
+) -> AuditJob:
     """Start an audit here, or on the cluster with this address.
 
     Args:
         on_end: called on the audit's thread when it has ended.
+        visitor: who it is for; here it counts as one of their jobs.
 
     Raises:
-        WorkerError: another one is running here, or writes to the same file.
+        WorkerError: another one is running here, or writes to the same file, or there are too many jobs.
     """
 
     def ended(job: AuditJob) -> None:
         with _lock:
             _running.remove(job)
+        leave()
         if on_end is not None:
             on_end(job)
 
@@ -146,10 +165,17 @@ def start(plan: Plan, records: Path, address: str = "", on_end: Callable[[AuditJ
             raise WorkerError("This audit is running already.")
         if not address and any(not job._address for job in _running):
             raise WorkerError("Another audit is running on this machine; wait until it has ended.")
-        job = AuditJob(plan, records, address, ended)
+        job = AuditJob(plan, records, address, ended, visitor)
+        leave = (lambda: None) if address else jobs.take_place(visitor)
         _running.append(job)
     job.begin()
     return job
+
+
+def running_for(visitor: str) -> AuditJob | None:
+    """The audit of a visitor that runs, None where there is none: their page may have been loaded anew meanwhile."""
+    with _lock:
+        return next((job for job in _running if visitor and job.visitor == visitor), None)
 
 
 def forget(records: Path) -> None:

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from augviz import saved
+from augviz import held_folder, saved
 from augviz.audit import Finding, Plan, tasks
 from augviz.errors import ImageError
 
@@ -59,13 +59,15 @@ def opened(path: Path, plan: Plan, take: Callable[[Finding], None]) -> Iterator[
         take: is given each finding that is there already and that the plan asks for, in the order of the file.
 
     Yields:
-        (image, draw) of those, and what writes more. Findings of files that have changed since are asked for again.
+        (image, draw) of those, and what writes more. Findings of files that have changed since are asked for again, and
+        failures that need not come again.
 
     Raises:
-        ImageError: the file holds another audit or none, or it cannot be read or written.
+        ImageError: the file holds another audit or none, it is being written already, or it cannot be read or written.
     """
     try:
-        with open(path, "a+b") as file:
+        with held_folder.held_file(path) as file:
+            os.utime(path)  # used now, though perhaps nothing is added
             known = _read_known(file, path, plan, take)
             if file.tell() == 0:
                 file.write(_line(title(plan)))
@@ -76,6 +78,10 @@ def opened(path: Path, plan: Plan, take: Callable[[Finding], None]) -> Iterator[
                 file.flush()
 
             yield known, write
+    except BlockingIOError as error:
+        raise ImageError(
+            f"{path}: another audit is writing to this file of findings; wait until it has ended."
+        ) from error
     except OSError as error:
         raise ImageError(f"{path}: the file of findings cannot be read or written: {error.strerror}.") from error
 
@@ -99,6 +105,8 @@ def _read_known(file: Any, path: Path, plan: Plan, take: Callable[[Finding], Non
         end += len(line)
         finding = _finding(line)
         if finding is None or finding.draw >= plan.draws or stamps.get(finding.image) != finding.stamp:
+            continue
+        if finding.failure is not None and finding.failure.is_passing:
             continue
         if (finding.image, finding.draw) not in known:
             known.add((finding.image, finding.draw))
@@ -125,7 +133,7 @@ def _finding(line: bytes) -> Finding | None:
 def findings_of(path: Path, plan: Plan) -> Iterator[Finding]:
     """What a finished run of a plan has in its file, in the plan's order, whatever the order in which it came.
 
-    Only the lines' places are held, not the findings.
+    Of a draw that was made again the last finding counts. Only the lines' places are held, not the findings.
     """
     places: dict[tuple[str, int], int] = {}
     stamps = {image.name: image.stamp for image in plan.images}
@@ -134,7 +142,7 @@ def findings_of(path: Path, plan: Plan) -> Iterator[Finding]:
         for line in file:
             finding = _finding(line) if line.endswith(b"\n") else None
             if finding is not None and stamps.get(finding.image) == finding.stamp:
-                places.setdefault((finding.image, finding.draw), place)
+                places[finding.image, finding.draw] = place
             place += len(line)
         for task in tasks(plan):
             if (found := places.get((task.image.name, task.draw))) is not None:

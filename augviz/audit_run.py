@@ -7,7 +7,6 @@ nothing else, and is told with the step at fault. So both ways give the same fin
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
@@ -19,12 +18,12 @@ from typing import Any
 from augviz import audit_records
 from augviz.audit import Failure, Finding, Plan, Task, Tell, failure_of, job_json, seed_of, tasks
 from augviz.audit_totals import Totals
-from augviz.child import CannotStart, WorkerBug
-from augviz.errors import AugvizError, ImageError, StepError, WorkerCrashed, WorkerError, WorkerTimeout
+from augviz.child import CannotStart, WorkerBug, outcome_of
+from augviz.errors import AugvizError, ImageError, OutOfMemory, StepError, WorkerCrashed, WorkerError, WorkerTimeout
 from augviz.settings import Settings, get_settings
 from augviz.workers import Pool
 
-OF_THE_DRAW = (StepError, ImageError, WorkerCrashed, WorkerTimeout)
+OF_THE_DRAW = (StepError, ImageError, WorkerCrashed, WorkerTimeout, OutOfMemory)
 """Errors that say something of an image or the pipeline. Others are the machine's, and end the audit, which can go on later."""
 
 
@@ -66,14 +65,25 @@ def _finding(pool: Pool, job: Mapping[str, Any], task: Task, seconds: float) -> 
     }
     failure, seen = None, None
     try:
-        seen = pool.call("audit", args, seconds=seconds).value["seen"]
+        seen = _seen(pool, args, seconds)
     except OF_THE_DRAW as error:
         failure = failure_of(error)
     except CannotStart as error:
         raise WorkerError(f"The worker processes cannot be started: {_last_line(error)}") from error
     except WorkerBug as error:
-        failure = Failure(f"This is a bug in augviz: {_last_line(error)}")
+        failure = Failure(f"This is a bug in augviz: {_last_line(error)}", is_passing=True)
     return Finding(image.name, image.stamp, task.draw, seed, failure, seen)
+
+
+def _seen(pool: Pool, args: Mapping[str, Any], seconds: float) -> Mapping[str, Any]:
+    """What a worker finds of a draw. A crash is the draw's only if it comes again: the system ends processes, too."""
+    try:
+        found: Mapping[str, Any] = pool.call("audit", args, seconds=seconds).value["seen"]
+    except AugvizError as error:
+        if outcome_of(error) != "crashed":
+            raise
+        found = pool.call("audit", args, seconds=seconds).value["seen"]
+    return found
 
 
 @contextmanager
@@ -164,13 +174,3 @@ def _result(future: Future[list[Finding]]) -> list[Finding]:
 def _last_line(error: BaseException) -> str:
     """The end of a traceback, or the error's own words."""
     return (str(error).strip().splitlines() or ["no reason is told"])[-1]
-
-
-def default_records(plan: Plan, settings: Settings | None = None) -> Path:
-    """Where the app keeps the findings of a plan, in the cache folder."""
-    folder = (settings or get_settings()).cache_folder / "audits"
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise ImageError(f"{folder}: the folder cannot be made: {error.strerror}.") from error
-    return folder / f"{audit_records.key_of(plan)}.jsonl"

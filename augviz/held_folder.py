@@ -60,6 +60,32 @@ def new_file(path: Path) -> Iterator[None]:
         return
 
 
+@contextlib.contextmanager
+def held_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to read and to add to, made where there is none, that is held while the block runs.
+
+    Raises OSError; BlockingIOError where somebody else holds it, as far as the system has such locks.
+    """
+    while True:
+        with open(path, "a+b") as file:
+            if sys.platform != "win32":
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not _is_at(file, path):  # somebody has cleared it away before it was held
+                    continue
+            yield file
+            return
+
+
+def sweep_unused(folder: Path, seconds: float) -> None:
+    """Remove the files of a folder that nobody holds and that were changed last longer ago than this."""
+    for path in folder.glob("*"):
+        with contextlib.suppress(OSError):  # it has just been removed, or is somebody else's
+            if time.time() - path.stat().st_mtime > seconds:
+                _remove_abandoned(path, seconds)
+
+
 def sweep_files(folder: Path, seconds: float) -> None:
     """Remove the unfinished files of a folder, `.NAME.tif`, whose process has ended, which could not remove them itself.
 

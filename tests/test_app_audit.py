@@ -15,7 +15,7 @@ from augviz import audit_jobs, saved
 from augviz.audit_jobs import AuditJob
 from augviz.errors import AugvizError, WorkerError
 from augviz.settings import get_settings
-from augviz.ui import audit_page, state, upload_tab
+from augviz.ui import audit_chosen, audit_page, state, upload_tab
 from augviz.uploads import get_uploads
 from tests import auditing_folder, samples
 from tests.live import ROOT
@@ -74,7 +74,28 @@ def test_an_audit_tells_what_failed_and_what_the_values_are(folder: Path) -> Non
     assert metrics["Draws that failed"] == "2 of 6"
     assert metrics["One shape and dtype"] == "yes"
     assert any("step 2, HEDShift" in error.value for error in app.error)
-    assert [columns[0] for columns in tables(app)] == ["image", "where", "step"]
+    assert [columns[:2] for columns in tables(app)] == [["open", "image"], ["where", "format"], ["step", "applied"]]
+    [normalize] = [code.value for code in app.code]
+    [after] = job_of(app).report["after"]
+    assert normalize == f"A.Normalize(mean={rounded(after['mean'])}, std={rounded(after['std'])})"
+
+
+def rounded(values: list[float]) -> list[float]:
+    return [round(value, 4) for value in values]
+
+
+def test_results_that_cannot_be_stacked_are_listed(folder: Path) -> None:
+    app = audited(opened(folder, format=1, steps=[{"id": "f", "transform": "HorizontalFlip"}]))
+    [frame] = [frame.value for frame in app.dataframe if list(frame.value.columns) == ["shape", "dtype", "draws"]]
+
+    assert {metric.label: metric.value for metric in app.metric}["One shape and dtype"] == "no"
+    assert sorted(frame["shape"]) == ["70 × 90 × 3", "70 × 91 × 3", "70 × 92 × 3", "70 × 93 × 3", "80 × 96"]
+    assert set(frame["draws"]) == {1}
+    [lines] = [code.value for code in app.code]
+    assert [line.split("#")[1].strip() for line in lines.splitlines()] == [
+        "1 draws of 1 x uchar",
+        "4 draws of 3 x uchar",
+    ]
 
 
 def test_a_failed_draw_is_opened_in_explore_with_its_seed(folder: Path) -> None:
@@ -120,18 +141,18 @@ def test_what_others_have_is_not_audited(folder: Path, tmp_path_factory: pytest.
         samples.rgb(20, 20).pngsave(str(path))
     (folder / "a" / "link.png").symlink_to(outside)
     (folder / "a" / "near.png").symlink_to(folder / "b/grey.png")
-    above = audit_page.Chosen("path", audit_page._allowed(str(folder.parent)))
+    above = audit_chosen.Chosen("path", audit_chosen.allowed_folder(str(folder.parent)))
     names = [image.name for image in above.plan(saved.load(auditing_folder.PIPELINE), None, 1, 0, 1024).images]
 
     assert "data/a/near.png" in names
     assert [name for name in names if "theirs" in name or "link" in name] == []
     with pytest.raises(AugvizError, match="not below those that the settings allow"):
-        audit_page._allowed(str(uploads))
-    assert audit_page._allowed("data") == folder
+        audit_chosen.allowed_folder(str(uploads))
+    assert audit_chosen.allowed_folder("data") == folder
 
 
 def test_an_image_of_imagenette_is_opened_by_its_name(folder: Path) -> None:
-    chosen = audit_page.Chosen("imagenette", get_settings().data_folder / "imagenette2-320" / "val")
+    chosen = audit_chosen.Chosen("imagenette", get_settings().data_folder / "imagenette2-320" / "val")
 
     assert chosen.source("n03028079/n03028079_1.JPEG").name == "320/val/church/n03028079_1.JPEG"
 
@@ -148,7 +169,7 @@ def test_uploads_are_audited_under_the_names_that_they_were_given(folder: Path) 
         asyncio.run(get_uploads().receive(token, Path(path).name, len(data), parts()))
     app.session_state[upload_tab.TOKEN] = token
     app.run()
-    app = audited(app.segmented_control(key="audit.kind").set_value(audit_page.UPLOADS).run())
+    app = audited(app.segmented_control(key="audit.kind").set_value(audit_chosen.UPLOADS).run())
     report = job_of(app).report
 
     assert not app.exception
@@ -183,7 +204,7 @@ def test_an_audit_is_cancelled_and_goes_on_from_there(folder: Path) -> None:
 def test_only_one_audit_runs_on_this_machine(folder: Path, tmp_path: Path) -> None:
     for number in range(50):
         samples.rgb(300 + number, 200).jpegsave(str(folder / "a" / f"more{number}.jpg"))
-    plan = audit_page.Chosen("path", folder).plan(saved.load(auditing_folder.PIPELINE), None, 50, 0, 1024)
+    plan = audit_chosen.Chosen("path", folder).plan(saved.load(auditing_folder.PIPELINE), None, 50, 0, 1024)
     ended = threading.Event()
     job = audit_jobs.start(plan, tmp_path / "one.jsonl", on_end=lambda job: ended.set())
     with pytest.raises(WorkerError, match="Another audit is running"):

@@ -16,7 +16,9 @@ import pyvips
 
 from augviz.answers import Answers, Question
 from augviz.errors import Cancelled, ServerBusy, WorkerCrashed
+from augviz.jobs import NICE, start_job
 from augviz.recipes import recipe_of, register
+from augviz.settings import get_settings
 from augviz.web import MAX_SIDE, MIN_SIDE, routes
 from augviz.workers import Answer, Pool
 from tests.live import Reply, asking, fetch, serving, until
@@ -410,6 +412,65 @@ def test_a_crash_that_does_not_come_again_is_blamed_on_no_step(url: str, tmp_pat
         "error": "picture: the worker crashed (segmentation fault).",
         "class": "WorkerCrashed",
     }
+
+
+def test_who_finds_the_step_that_crashed_gives_way_as_a_job_does(url: str, tmp_path: Path) -> None:
+    reply = fetch(f"{url}/picture/{key_of('crash_nicely', {'log': str(tmp_path / 'log')})}/quick.jpg")
+
+    assert told(reply)["error"].startswith("step 1, crash_nicely: the library crashed")
+    assert (tmp_path / "log").read_text().split() == ["quick", "0", str(NICE)]
+
+
+@pytest.mark.parametrize(("setting", "value"), [("AUGVIZ_JOBS", "1"), ("AUGVIZ_JOBS_PER_VISITOR", "1")])
+def test_where_no_job_may_be_started_a_crash_is_told_without_its_step(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, setting: str, value: str
+) -> None:
+    monkeypatch.setenv(setting, value)
+    get_settings.cache_clear()
+    answers = Answers(pool)
+    limits: Any = {"seconds": 60, "memory_bytes": 0, "tasks": "tests.worker_tasks"}
+    job = start_job("sleep", {"seconds": 600}, visitor="me", **limits)
+    question = crashing("first")
+    try:
+        mine = answers.ask(question, visitor="me").future.exception(60)
+        job.cancel()
+        assert job.wait_gone(60)
+        again = answers.ask(question, visitor="me").future.exception(60)
+    finally:
+        monkeypatch.undo()
+        get_settings.cache_clear()
+        job.cancel()
+
+    assert isinstance(mine, WorkerCrashed)
+    assert str(mine) == (
+        "picture: the worker crashed (segmentation fault); too much is running to find out at which step, "
+        "so try again in a moment."
+    )
+    assert str(again) == "step 1, read_nowhere: the library crashed (segmentation fault) for this draw"
+
+
+def test_one_visitors_jobs_keep_nobody_else_from_learning_which_step_crashed(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUGVIZ_JOBS_PER_VISITOR", "1")
+    get_settings.cache_clear()
+    limits: Any = {"seconds": 60, "memory_bytes": 0, "tasks": "tests.worker_tasks"}
+    job = start_job("sleep", {"seconds": 600}, visitor="me", **limits)
+    try:
+        error = Answers(pool).ask(crashing("second"), visitor="you").future.exception(60)
+    finally:
+        monkeypatch.undo()
+        get_settings.cache_clear()
+        job.cancel()
+
+    assert str(error) == "step 1, read_nowhere: the library crashed (segmentation fault) for this draw"
+
+
+def crashing(name: str) -> Question:
+    """The question for a picture that ends its process."""
+    steps = [{"id": "a1", "transform": "read_nowhere", "args": {}}]
+    args = {"pipeline": {"steps": steps}, "side": 64, "quality": "quick", "upto": None, "seed": 0}
+    return Question(name, "picture", args, blames=True)
 
 
 def test_a_time_out_names_the_step_that_took_the_time(tmp_path: Path) -> None:

@@ -4,28 +4,44 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from augviz import audit_records, audit_report
 from augviz.audit import Plan
-from augviz.ui import memory_charts
+from augviz.ui import audit_charts, memory_charts
 from augviz.ui.page import escaped
 from augviz.units import bytes_text, seconds_text
 
 MAX_CASES = 100
-FAILED_COLOUR, COLOUR = "#e03131", "#0b84a5"
+MANY_ROWS = 8
+"""Tables with fewer are shown whole."""
+
+AGAIN = "audit.again"
+"""The click on a failure's button, in the session."""
+
+OPEN = "Open"
+MIN_STD = 0.001
+"""As the catalogue has it for Normalize."""
 
 
-def show(report: Mapping[str, Any]) -> None:
-    """All of a report, also of a part of the audit."""
+Again = Callable[[str, int], None]
+"""Has Explore show a draw: the title of its image, and its seed."""
+
+
+def show(report: Mapping[str, Any], again: Again | None = None) -> None:
+    """All of a report, also of a part of the audit.
+
+    Args:
+        again: what the button beside a failure does; None offers none, as while rows still come between the others.
+    """
     _sentences(report)
-    _failures(report)
+    _failures(report, again)
     _values(report)
+    _kinds(report)
     _steps(report)
     _costs(report)
 
@@ -79,24 +95,51 @@ def _shapes(report: Mapping[str, Any]) -> str:
     return first if len(shapes) == 1 else f"{more} different ones"
 
 
-def _failures(report: Mapping[str, Any]) -> None:
-    if not report["draws"]["failed"]:
+def _failures(report: Mapping[str, Any], again: Again | None) -> None:
+    failures, draws = report["failures"], report["draws"]
+    if not draws["failed"]:
         return
-    for one in report["failed_at"]:
-        st.error(f"{one['draws']} draws failed at {escaped(audit_report.step_name(one))}.", icon=":material/error:")
-    rows = [
-        {
-            "image": one["image"],
-            "draw": one["draw"],
-            "seed": one["seed"],
-            "what": one["error"],
-            "command": one["command"],
-        }
-        for one in report["failures"]
-    ]
-    st.dataframe(rows, key="audit.failures", hide_index=True, height=min(300, 38 + 35 * len(rows)))
+    st.error(escaped(f"{draws['failed']} of {draws['done']} draws failed: {_places(report)}."), icon=":material/error:")
+    rows = [{"image": one["image"], "draw": one["draw"], "seed": one["seed"], "what": one["error"]} for one in failures]
+    columns: dict[str, Any] = {"what": st.column_config.TextColumn(width=470)}
+    if again is not None:
+        rows = [{"open": OPEN, **row} for row in rows]
+        columns["open"] = st.column_config.ButtonColumn(
+            "",
+            type="secondary",
+            pinned=True,
+            help="Shows this draw in Explore: its image, the pipeline, its seed.",
+            on_click=_chosen,
+            args=(again, failures),
+            key=AGAIN,
+        )
+    if any(one["command"] for one in failures):
+        rows = [{**row, "command": one["command"]} for row, one in zip(rows, failures, strict=True)]
+        columns["command"] = st.column_config.TextColumn(
+            width=180,
+            help="Makes this draw again on a terminal; PIPELINE is the pipeline's file, which Explore has under Code.",
+        )
+    _table(
+        "failures",
+        rows,
+        height="content" if len(rows) < MANY_ROWS else 300,
+        column_config=columns,
+        alt="The draws that failed, with their image, seed and error",
+    )
     if report["failures_not_listed"]:
         st.caption(f"And {report['failures_not_listed']} more, which the table as CSV has.")
+
+
+def _places(report: Mapping[str, Any]) -> str:
+    """How many draws failed where, most first."""
+    places = sorted(report["failed_at"], key=lambda one: -int(one["draws"]))
+    return ", ".join(f"{one['draws']} at {audit_report.step_name(one)}" for one in places)
+
+
+def _chosen(again: Again, failures: Sequence[Mapping[str, Any]]) -> None:
+    """The button of a row was clicked."""
+    one = failures[st.session_state[AGAIN]["row"]]
+    again(one["image"], one["seed"])
 
 
 def _values(report: Mapping[str, Any]) -> None:
@@ -108,11 +151,53 @@ def _values(report: Mapping[str, Any]) -> None:
                 rows.append(
                     {"where": name, "format": one["format"], "images": one["images"], "band": band + 1, **figures}
                 )
-    if rows:
-        which = "what goes into Normalize" if report["into_normalize"] else "what comes after"
-        share = f"{report['share_seen']:.0%} of the data"
-        st.markdown(f"**Values**, from {share}: mean and deviation of {which} are the numbers for Normalize")
-        st.dataframe(rows, key="audit.values", hide_index=True)
+    if not rows:
+        return
+    which = "what goes into Normalize" if report["into_normalize"] else "what comes after"
+    share = f"{report['share_seen']:.0%} of the data"
+    st.markdown(f"**Values**, from {share}: mean and deviation of {which} are the numbers for Normalize")
+    if lines := normalize_lines(report):
+        st.code("\n".join(lines), language="python")
+    _table("values", rows, height="content", alt="Mean, deviation and range of each band")
+    if report["unreal"]:
+        st.warning(f"{report['unreal']} results hold values that are no finite numbers.", icon=":material/warning:")
+
+
+def _table(name: str, rows: list[dict[str, Any]], **how: Any) -> None:
+    """Streamlit 1.67 gives a table's key to its element only where rows can be selected; a container has its own."""
+    with st.container(key=f"audit.{name}"):
+        st.dataframe(rows, key=f"audit.{name}.table", hide_index=True, **how)
+
+
+def normalize_lines(report: Mapping[str, Any]) -> list[str]:
+    """Normalize with the numbers found, for each kind of image that it would be given; what has no deviation has none."""
+    found = []
+    kinds = report["into_normalize"] or report["after"]
+    for one in kinds:
+        if all(std is not None and std >= MIN_STD for std in one["std"]):
+            mean, std = ([round(value, 4) for value in one[key]] for key in ("mean", "std"))
+            note = f"  # {one['images']} draws of {one['bands']} x {one['format']}" if len(kinds) > 1 else ""
+            found.append(f"A.Normalize(mean={mean}, std={std}){note}")
+    return found
+
+
+def _kinds(report: Mapping[str, Any]) -> None:
+    """The shapes and dtypes of results that cannot be stacked."""
+    if report["batchable"] is not False:
+        return
+    st.markdown("**Results** differ, and cannot be stacked to a batch")
+    rows = [
+        {"shape": " × ".join(map(str, one["shape"])), "dtype": one["dtype"], "draws": one["draws"]}
+        for one in report["shapes"]
+    ]
+    _table(
+        "shapes",
+        rows,
+        height="content" if len(rows) < MANY_ROWS else 300,
+        alt="The shapes of results and how many draws have them",
+    )
+    if report["shapes_not_listed"]:
+        st.caption(f"And {report['shapes_not_listed']} draws of other shapes.")
 
 
 def _steps(report: Mapping[str, Any]) -> None:
@@ -127,44 +212,39 @@ def _steps(report: Mapping[str, Any]) -> None:
                 "highest": step["high"],
                 "clipped": None if clipped is None else clipped["mean"],
                 "clipped at most": None if clipped is None else clipped["most"],
+                "clipping draws": None if clipped is None else step["clipping_draws"],
                 "near-empty crops": None if crops is None else step["near_empty_crops"],
             }
         )
     if not rows:
         return
     st.markdown("**Steps**")
-    shares = {name: st.column_config.NumberColumn(format="percent") for name in ("clipped", "clipped at most")}
-    st.dataframe(rows, key="audit.steps", hide_index=True, column_config=shares)
+    columns: dict[str, Any] = {
+        name: st.column_config.NumberColumn(format="percent") for name in ("clipped", "clipped at most")
+    }
+    columns["clipping draws"] = st.column_config.NumberColumn(help="Draws of which more than 1 % is clipped.")
+    _table(
+        "steps",
+        rows,
+        height="content",
+        column_config=columns,
+        placeholder="–",
+        alt="Each step's range of values, clipping and near-empty crops",
+    )
 
 
 def _costs(report: Mapping[str, Any]) -> None:
     cost = report["cost"]
     with st.container(horizontal=True):
-        for key, title, unit, factor in (
-            ("seconds", "Time of a draw", "ms", 1000),
-            ("peak_bytes", "Memory of a draw", "MB", 1e-6),
+        for key, title, say in (
+            ("seconds", "Time of a draw", seconds_text),
+            ("peak_bytes", "Memory of a draw", bytes_text),
         ):
-            if cost[key]["count"]:
-                text = f"{title}: {cost[key]['count']} draws"
-                figure = _histogram(cost[key]["bins"], title, unit, factor)
+            one = cost[key]
+            if one["count"]:
+                text = f"{title}: {one['count']} draws, median {say(one['median'])}, most {say(one['most'])}"
+                figure = audit_charts.histogram(one, title, say)
                 st.plotly_chart(figure, key=f"audit.chart.{key}", config=memory_charts.config(f"audit-{key}"), alt=text)
-
-
-def _histogram(bins: list[list[float]], title: str, unit: str, factor: float) -> go.Figure:
-    """Counts of draws on a logarithmic axis."""
-    known = [(low * factor, high * factor, count) for low, high, count in bins if high > 0]
-    figure = go.Figure(
-        go.Bar(
-            x=[(low * high) ** 0.5 for low, high, _ in known],
-            width=[high - low for low, high, _ in known],
-            y=[count for _, _, count in known],
-            marker={"color": COLOUR},
-            hovertemplate=f"about %{{x:.3g}} {unit}: %{{y}} draws<extra></extra>",
-        )
-    )
-    figure.update_layout(title=title, height=260, margin={"l": 40, "r": 10, "t": 40, "b": 40}, yaxis_title="draws")
-    figure.update_xaxes(type="log", title=unit)
-    return figure
 
 
 def cases(report: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
@@ -186,7 +266,7 @@ def cases(report: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
 
 def downloads(plan: Plan, report: Mapping[str, Any], records: Path) -> None:
     """The report and the table of all draws as files."""
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, width="content", gap="small"):
         st.download_button(
             "JSON",
             lambda: json.dumps(report, indent=2, allow_nan=False),

@@ -3,69 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
-from augviz import audit, audit_jobs, audit_run, batches, edits, imagenette
+from augviz import audit, audit_jobs, audit_kept, batches, edits
 from augviz.audit import Asked, Plan
 from augviz.audit_jobs import AuditJob
-from augviz.errors import AugvizError, ImageError
+from augviz.errors import AugvizError
 from augviz.model import Group, Item, Pipeline
 from augviz.settings import get_settings
-from augviz.sources import SourceRef
-from augviz.ui import audit_answer, page, state, upload_tab
+from augviz.ui import audit_answer, audit_chosen, gate, page, state, upload_tab
+from augviz.ui.audit_chosen import Chosen
 from augviz.ui.page import escaped
 from augviz.units import seconds_text
 from augviz.uploads import get_uploads
 
-FOLDER, IMAGENETTE, UPLOADS = "Folder", "Imagenette", "Uploads"
 JOB = "audit.job"
 """Where the visitor's audit is, in the session."""
 TROUBLE = "audit.trouble"
+GO = "audit.go"
+"""Whether Explore is to be opened: a callback cannot leave the page."""
+
+EXPLORE = Path(__file__).resolve().parents[2] / "pages" / "explore.py"
 POLL_SECONDS = 1.0
 CANCEL_WAIT_SECONDS = 2.0
 FIRST_LIMIT = 200
 SIZES = {f"Shrunk to {audit.MAX_SIDE} px": audit.MAX_SIDE, "Full size": None}
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The files of a data set.
-
-    Attributes:
-        kind: as for a `SourceRef`.
-        folder: that all of them are below.
-        images: None are all images below the folder.
-    """
-
-    kind: str
-    folder: Path
-    images: tuple[Asked, ...] | None = None
-
-    def plan(self, pipeline: Pipeline, limit: int | None, draws: int, seed: int, max_side: int | None) -> Plan:
-        """What is audited of it. Raises AugvizError."""
-        images = audit.images_of(self.folder, _may) if self.images is None else self.images
-        if not images:
-            raise ImageError(f"{self.folder}: there is no image in this folder.")
-        return audit.plan_of(self.folder, images, pipeline, draws=draws, limit=limit, seed=seed, max_side=max_side)
-
-    def source(self, image: str) -> SourceRef:
-        """One of its images, as Explore opens it."""
-        if self.kind == "upload":
-            return SourceRef("upload", f"{upload_tab.token()}/{image}")
-        if self.kind == "imagenette":
-            variant = next(one for one in imagenette.VARIANTS if one.folder == self.folder.parent.name)
-            wnid, _, file = image.partition("/")
-            slug = next(label.slug for label in imagenette.LABELS if label.wnid == wnid)
-            return SourceRef("imagenette", f"{variant.name}/{self.folder.name}/{slug}/{file}")
-        return SourceRef("path", str(self.folder / image))
-
-
 def show() -> None:
     """The whole page."""
     state.settle()
+    if st.session_state.pop(GO, False):
+        st.switch_page(EXPLORE)
     upload_tab.renew()
     pipeline = edits.complete(state.get().pipeline)
     st.subheader("Audit")
@@ -74,11 +45,11 @@ def show() -> None:
     )
     job, chosen = _known()
     busy = job is not None and job.state == "running"
+    wanted: Chosen | None = None
     try:
-        wanted = _choose()
+        wanted = audit_chosen.choose()
     except AugvizError as error:
         st.error(escaped(str(error)), icon=":material/error:")
-        wanted = None
     _controls(wanted, pipeline, busy)
     if trouble := st.session_state.pop(TROUBLE, ""):
         st.error(escaped(trouble), icon=":material/error:")
@@ -94,8 +65,23 @@ def show() -> None:
 
 
 def _known() -> tuple[AuditJob | None, Chosen | None]:
+    """The session's audit, else one of the visitor's that runs: a page that is loaded anew begins another session."""
+    if JOB not in st.session_state and (running := audit_jobs.running_for(gate.visitor())) is not None:
+        chosen = audit_chosen.of(running.plan)
+        if chosen.kind != "upload":  # that goes with its files, which are the other session's
+            _keep(running)
+        st.session_state[JOB] = (running, chosen)
     known: tuple[AuditJob | None, Chosen | None] = st.session_state.get(JOB, (None, None))
     return known
+
+
+def _keep(job: AuditJob) -> None:
+    """From now on this session's end ends the audit, and no other's."""
+    uploads, before = get_uploads(), job.session
+    job.session = upload_tab.token()
+    if before != job.session:
+        uploads.begin_work(job.session, job.cancel)
+        uploads.end_work(before, job.cancel)
 
 
 def _summary(pipeline: Pipeline) -> str:
@@ -104,77 +90,6 @@ def _summary(pipeline: Pipeline) -> str:
 
 def _name(item: Item) -> str:
     return f"{item.group}({', '.join(map(_name, item.steps))})" if isinstance(item, Group) else item.transform
-
-
-# What is audited
-
-
-def _choose() -> Chosen | None:
-    """The data set that is entered, None where there is none of the kind. Raises ImageError for a folder that may not be."""
-    kinds = [FOLDER, *([IMAGENETTE] if imagenette.present() else []), *([UPLOADS] if _uploaded() else [])]
-    kind = st.segmented_control(
-        "Images", kinds, default=FOLDER, required=True, key="audit.kind", help="Send files on Explore to audit uploads."
-    )
-    if kind == UPLOADS:
-        images = _uploaded()
-        st.caption(f"{len(images)} files that you have sent.")
-        return Chosen("upload", get_uploads().files(upload_tab.token())[0].path.parent, images)
-    if kind == IMAGENETTE:
-        with st.container(horizontal=True):
-            variant = st.selectbox(
-                "Size", imagenette.present(), format_func=lambda one: one.title, key="audit.variant", width=160
-            )
-            split = st.segmented_control("Split", imagenette.SPLITS, default="train", required=True, key="audit.split")
-        return Chosen("imagenette", get_settings().data_folder / variant.folder / split)
-    allowed = get_settings().folders
-    text = st.text_input(
-        "Folder",
-        value=str(allowed[0]),
-        key="audit.folder",
-        help="All images below it are found. Allowed are: " + ", ".join(map(str, allowed)),
-    )
-    return Chosen("path", _allowed(text.strip()))
-
-
-def _allowed(text: str) -> Path:
-    """The folder of this name below the allowed ones. Raises ImageError, the same whether one outside exists or not."""
-    settings = get_settings()
-    try:
-        found = [(folder / text).resolve() for folder in settings.folders]
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ImageError("This path is not valid.") from error
-    inside = [path for path in found if _may(path) and any(map(path.is_relative_to, _roots()))]
-    if not inside:
-        raise ImageError(f"{text}: this folder is not below those that the settings allow.")
-    return next((path for path in inside if path.is_dir()), inside[0])
-
-
-def _roots() -> list[Path]:
-    return [folder.resolve() for folder in get_settings().folders]
-
-
-def _may(path: Path) -> bool:
-    """Whether a path without links lies below an allowed folder or the data folder, and not where uploads are kept."""
-    settings = get_settings()
-    private = [settings.cache_folder.resolve() / name for name in ("uploads", "copies")]
-    return any(map(path.is_relative_to, (*_roots(), settings.data_folder.resolve()))) and not any(
-        map(path.is_relative_to, private)
-    )
-
-
-def _uploaded() -> tuple[Asked, ...]:
-    """This visitor's files, each under a title of its own."""
-    titles: dict[str, int] = {}
-    images = []
-    for upload in get_uploads().files(upload_tab.token()):
-        number = titles[upload.name] = titles.get(upload.name, 0) + 1
-        title = upload.name if number == 1 else f"{upload.name} ({number})"
-        try:
-            status = upload.path.stat()
-        except OSError:  # it has just been removed
-            continue
-        images.append(Asked(upload.path.name, status.st_size, status.st_mtime_ns, title))
-    return tuple(images)
 
 
 def _controls(wanted: Chosen | None, pipeline: Pipeline, busy: bool) -> None:
@@ -190,7 +105,13 @@ def _controls(wanted: Chosen | None, pipeline: Pipeline, busy: bool) -> None:
         )
         st.number_input("Draws of each", 1, audit.MAX_DRAWS, 1, key="audit.draws", width=130)
         st.number_input("Seed", 0, 2**31 - 1, 0, key="audit.seed", width=130)
-        st.segmented_control("Size", list(SIZES), default=next(iter(SIZES)), required=True, key="audit.size")
+        st.selectbox(
+            "Size",
+            list(SIZES),
+            key="audit.size",
+            width=190,
+            help="What is longer is shrunk, as for a preview; draws are those of the full size all the same.",
+        )
         st.button(
             "Audit",
             key="audit.start",
@@ -223,14 +144,19 @@ def _start(wanted: Chosen, pipeline: Pipeline, anew: bool) -> None:
             entered["audit.seed"],
             SIZES[entered["audit.size"]],
         )
-        records = audit_run.default_records(plan)
+        records = audit_kept.place(plan)
         if wanted.kind == "upload":  # it goes when the files go
             records = wanted.folder / f"{plan.images[0].name}.{records.name}"
         if anew:
             audit_jobs.forget(records)
-        uploads, token = get_uploads(), upload_tab.token()
-        job = audit_jobs.start(plan, records, get_settings().scheduler, lambda job: uploads.end_work(token, job.cancel))
-        uploads.begin_work(token, job.cancel)
+        job = audit_jobs.start(
+            plan,
+            records,
+            get_settings().scheduler,
+            lambda job: get_uploads().end_work(job.session, job.cancel),
+            visitor=gate.visitor(),
+        )
+        _keep(job)
     except AugvizError as error:
         st.session_state[TROUBLE] = str(error)
     else:
@@ -249,8 +175,9 @@ def _running() -> None:
         st.rerun()
     done, total = job.progress
     left = "" if job.seconds_left is None else f", about {seconds_text(job.seconds_left)} to go"
+    known = f", {job.known} of them known from before" if job.known else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="audit.progress"):
-        st.progress(done / total, text=f"{done} of {total} draws{left}")
+        st.progress(done / total, text=f"{done} of {total} draws{known}{left}")
         st.button("Cancel", key="audit.cancel", icon=":material/close:", on_click=_cancel, args=(job,))
     if done:
         audit_answer.show(job.report)
@@ -273,18 +200,32 @@ def _ended(job: AuditJob, chosen: Chosen) -> None:
             "The audit was cancelled. What was found stands below, and Audit goes on from there.",
             icon=":material/pause:",
         )
-    audit_answer.show(job.report)
-    _open(job, chosen)
-    audit_answer.downloads(job.plan, job.report, job.records)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(escaped(_about(job.plan, chosen)))
+        audit_answer.downloads(job.plan, job.report, job.records)
+
+    def again(title: str, seed: int) -> None:
+        _take(job, chosen, (title, seed))
+
+    audit_answer.show(job.report, again)
+    _worst(job, chosen)
 
 
-def _open(job: AuditJob, chosen: Chosen) -> None:
-    """A draw to look at in Explore, the failed and the worst first."""
+def _about(plan: Plan, chosen: Chosen) -> str:
+    """What the answer is about: the controls above it may say something else by now."""
+    whose = "Files that you have sent" if chosen.kind == "upload" else plan.folder
+    draws = "1 draw" if plan.draws == 1 else f"{plan.draws} draws"
+    size = "at full size" if plan.max_side is None else f"shrunk to {plan.max_side} px where longer"
+    return f"{whose}, {draws} of each image, seed {plan.seed}, {size}: {_summary(plan.pipeline)}."
+
+
+def _worst(job: AuditJob, chosen: Chosen) -> None:
+    """A draw to look at in Explore: the failed ones, and the worst of the others."""
     cases = audit_answer.cases(job.report)
     if not cases:
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        label = st.selectbox("A failed draw, or one of the worst", list(cases), key="audit.case")
+        label = st.selectbox("Look at a failed draw, or one of the worst", list(cases), key="audit.case")
         st.button(
             "Open in Explore",
             key="audit.open",
@@ -292,8 +233,6 @@ def _open(job: AuditJob, chosen: Chosen) -> None:
             on_click=_take,
             args=(job, chosen, cases[label]),
         )
-    if st.session_state.pop("audit.go", False):
-        st.switch_page(Path(__file__).resolve().parents[2] / "pages" / "explore.py")
 
 
 def _take(job: AuditJob, chosen: Chosen, case: tuple[str, int]) -> None:
@@ -301,7 +240,7 @@ def _take(job: AuditJob, chosen: Chosen, case: tuple[str, int]) -> None:
     title, seed = case
     named = _names(job.plan.images)
     state.edit(job.plan.pipeline, source=chosen.source(named.get(title, title)), seed=seed, picked=0)
-    st.session_state["audit.go"] = True
+    st.session_state[GO] = True
 
 
 def _names(images: Sequence[Asked]) -> dict[str, str]:

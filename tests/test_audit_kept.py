@@ -1,0 +1,202 @@
+"""Findings that are kept: what goes on with them, what is made again, and when they are removed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from augviz import audit, audit_kept, audit_records, audit_run, held_folder, saved
+from augviz.audit import Plan
+from augviz.audit_run import Runner
+from augviz.audit_totals import Totals
+from augviz.errors import ImageError
+from augviz.settings import Settings, get_settings
+from augviz.workers import Pool
+from tests import samples
+from tests.live import live_server, until
+
+DAY = 86_400
+LIMIT_SECONDS = 5.0
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """Three photographs and a flip."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        samples.rgb(40, 30).pngsave(str(folder / name))
+    return audit.plan(folder, saved.load({"format": 1, "steps": [{"id": "f", "transform": "HorizontalFlip"}]}))
+
+
+@pytest.fixture
+def runner() -> Iterator[Runner]:
+    """One fresh worker that fails where it is told to, one draw after the other."""
+    pool = Pool(render_workers=1, seconds=LIMIT_SECONDS, tasks="tests.audit_tasks", threads=1)
+    with ThreadPoolExecutor(1) as threads:
+        yield Runner(threads, lambda job, todo: audit_run.findings(pool, job, todo, LIMIT_SECONDS), 1, 1)
+    pool.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    monkeypatch.setenv("AUGVIZ_CACHE_FOLDER", str(tmp_path / "cache"))
+    monkeypatch.setenv("AUGVIZ_AUDIT_DAYS", "7")
+    get_settings.cache_clear()
+    yield get_settings()
+    get_settings.cache_clear()
+
+
+def fail(plan: Plan, image: str, how: str, when: str = "once") -> None:
+    Path(plan.folder, f"{image}.{when}").write_text(how)
+
+
+def run(plan: Plan, runner: Runner, records: Path) -> tuple[dict[str, str], int]:
+    """The sentences of what failed, by image, and how many draws were known before."""
+    totals, told = Totals(), list[int]()
+    audit_run.run(plan, runner, records, totals, tell=lambda done, total: told.append(done), stop=threading.Event())
+    found = {finding.image: finding.failure.message for _, (_, finding) in totals.failures.items() if finding.failure}
+    assert totals.done == plan.total
+    return found, told[0]
+
+
+def age(path: Path, days: float) -> None:
+    when = time.time() - days * DAY
+    os.utime(path, (when, when))
+
+
+# What goes on
+
+
+def test_a_bug_of_augviz_is_told_and_its_draw_made_again(plan: Plan, runner: Runner, tmp_path: Path) -> None:
+    records = tmp_path / "findings.jsonl"
+    fail(plan, "b.png", "bug")
+
+    assert run(plan, runner, records) == ({"b.png": "This is a bug in augviz: ZeroDivisionError: a mistake of ours"}, 0)
+    assert run(plan, runner, records) == ({}, 2)
+    assert [found.failure for found in audit_records.findings_of(records, plan)] == [None] * 3
+    assert run(plan, runner, records) == ({}, 3)
+
+
+def test_a_draw_that_took_too_long_is_made_again(plan: Plan, runner: Runner, tmp_path: Path) -> None:
+    records = tmp_path / "findings.jsonl"
+    fail(plan, "b.png", "slow")
+    failed, known = run(plan, runner, records)
+
+    assert list(failed) == ["b.png"]
+    assert "took longer than its limit of 5" in failed["b.png"]
+    assert known == 0
+    assert run(plan, runner, records) == ({}, 2)
+
+
+def test_an_image_that_takes_more_memory_than_there_is_fails_alone_and_is_made_again(
+    plan: Plan, runner: Runner, tmp_path: Path
+) -> None:
+    records = tmp_path / "findings.jsonl"
+    fail(plan, "b.png", "memory")
+    failed, _ = run(plan, runner, records)
+
+    assert list(failed) == ["b.png"]
+    assert failed["b.png"].startswith("The worker ran out of memory")
+    assert run(plan, runner, records) == ({}, 2)
+
+
+def test_a_crash_that_does_not_come_again_is_no_failure(plan: Plan, runner: Runner, tmp_path: Path) -> None:
+    fail(plan, "a.png", "crash")
+
+    assert run(plan, runner, tmp_path / "findings.jsonl") == ({}, 0)
+
+
+def test_a_crash_that_comes_again_stays(plan: Plan, runner: Runner, tmp_path: Path) -> None:
+    records = tmp_path / "findings.jsonl"
+    fail(plan, "a.png", "crash", "always")
+    failed, _ = run(plan, runner, records)
+
+    assert list(failed) == ["a.png"]
+    assert "crashed" in failed["a.png"]
+    assert run(plan, runner, records) == (failed, 3)
+
+
+def test_two_audits_do_not_write_to_one_file(plan: Plan, tmp_path: Path) -> None:
+    records = tmp_path / "findings.jsonl"
+    said = pytest.raises(ImageError, match="another audit is writing to this file of findings; wait")
+    with audit_records.opened(records, plan, lambda finding: None), said:  # noqa: SIM117
+        with audit_records.opened(records, plan, lambda finding: None):
+            pass
+
+
+# When they are removed
+
+
+def test_findings_that_nobody_has_used_for_days_are_removed(plan: Plan, settings: Settings) -> None:
+    old, new = audit_kept.place(plan), audit_kept.place(plan).with_name("new.jsonl")
+    for path, days in ((old, 7.1), (new, 6.9)):
+        path.write_text("findings")
+        age(path, days)
+    audit_kept.sweep()
+
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_the_findings_of_an_audit_that_runs_are_not_removed_whatever_their_age(plan: Plan, settings: Settings) -> None:
+    records = audit_kept.place(plan)
+    with audit_records.opened(records, plan, lambda finding: None):
+        age(records, 100)
+        audit_kept.sweep()
+        assert records.exists()
+    audit_kept.sweep()
+
+    assert not records.exists()
+
+
+def test_going_on_with_an_audit_is_use_of_its_findings(plan: Plan, settings: Settings) -> None:
+    records = audit_kept.place(plan)
+    for _ in range(2):  # made, and found
+        with audit_records.opened(records, plan, lambda finding: None):
+            pass
+        age(records, 100)
+    with audit_records.opened(records, plan, lambda finding: None):
+        pass
+    audit_kept.sweep()
+
+    assert records.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no file that is open is removed there")
+def test_a_file_that_is_removed_before_it_is_held_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    path, calls, lock = tmp_path / "findings.jsonl", list[int](), fcntl.flock
+
+    def removed_first(file: IO[bytes], how: int) -> None:
+        calls.append(how)
+        if len(calls) == 1:
+            path.unlink()  # as a sweep of another server does
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", removed_first)
+    with held_folder.held_file(path) as file:
+        file.write(b"x")
+
+    assert path.read_bytes() == b"x"
+
+
+def test_a_server_removes_them_when_it_starts(tmp_path: Path) -> None:
+    folder = tmp_path / "cache" / "audits"
+    folder.mkdir(parents=True)
+    for name, days in (("old.jsonl", 31), ("new.jsonl", 29)):
+        (folder / name).write_text("findings")
+        age(folder / name, days)
+    with live_server(tmp_path):
+        until(lambda: not (folder / "old.jsonl").exists())
+
+    assert (folder / "new.jsonl").exists()
