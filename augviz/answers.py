@@ -34,7 +34,8 @@ class Question:
     Attributes:
         name: equal names have equal answers.
         function, args: worker function and its arguments.
-        urgent: whether it goes ahead of questions that wait and are not.
+        urgent: whether it goes ahead of the same visitor's others.
+        patient: whether it gives way to everybody's that are not: the visitor has something to look at already.
         blames: whether the worker function "blame", given the same arguments, can name the step at fault after a crash.
     """
 
@@ -44,6 +45,7 @@ class Question:
     lane: str = "render"
     blames: bool = False
     urgent: bool = field(default=False, compare=False)
+    patient: bool = field(default=False, compare=False)
 
 
 @dataclass(eq=False, slots=True)
@@ -149,7 +151,12 @@ class Answers:
             computation.waiters.append(waiter)
             return None
         future = self._pool.submit(
-            question.function, question.args, lane=question.lane, urgent=question.urgent, visitor=visitor
+            question.function,
+            question.args,
+            lane=question.lane,
+            urgent=question.urgent,
+            patient=question.patient,
+            visitor=visitor,
         )
         computation = self._computations[question.name] = _Computation(question, future, [waiter], visitor)
         return computation

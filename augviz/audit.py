@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from augviz import saved
-from augviz.errors import ArgumentError, AugvizError, ImageError, OutOfMemory, StepError, WorkerTimeout
+from augviz.errors import ArgumentError, AugvizError, FileAway, ImageError, OutOfMemory, StepError, WorkerTimeout
 from augviz.model import Pipeline
 from augviz.sources import IMAGE_SUFFIXES
 
@@ -39,6 +39,11 @@ class Asked:
     @property
     def stamp(self) -> str:
         return f"{self.file_bytes}-{self.modified_ns}"
+
+    @property
+    def was_there(self) -> bool:
+        """Whether there was such a file when the audit was planned: a link may lead nowhere."""
+        return (self.file_bytes, self.modified_ns) != (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +175,7 @@ class Failure:
         message: one sentence.
         step, transform, position: the step at fault; "" and None where it is the file.
         is_passing: the same draw might not fail in a later run, which makes it again: a time limit, which depends on what
-            else the machine does, or a bug of augviz.
+            else the machine does, a file that is away, or a bug of augviz.
     """
 
     message: str
@@ -183,9 +188,9 @@ class Failure:
 def failure_of(error: AugvizError) -> Failure:
     """What is remembered of an error. A time-out passes, also where it is told as a step's, whose cause it is then.
 
-    So does a lack of memory, since another limit or another machine may do.
+    So does a lack of memory, since another limit or another machine may do, and a file that is away.
     """
-    is_passing = isinstance(error, WorkerTimeout | OutOfMemory) or isinstance(error.__cause__, WorkerTimeout)
+    is_passing = isinstance(error, WorkerTimeout | OutOfMemory | FileAway) or isinstance(error.__cause__, WorkerTimeout)
     if isinstance(error, StepError):
         return Failure(str(error), error.step_id, error.transform, error.position, is_passing)
     return Failure(str(error), is_passing=is_passing)

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from augviz import audit_dask, audit_report, audit_run, jobs
+from augviz import audit_dask, audit_kept, audit_records, audit_report, audit_run, jobs
 from augviz.audit import Plan
 from augviz.audit_totals import Totals
-from augviz.errors import AugvizError, WorkerError
+from augviz.errors import AugvizError, WorkerError, WorkerTimeout
+from augviz.settings import get_settings
+from augviz.units import seconds_text
 
 State = Literal["running", "done", "failed", "cancelled"]
 
@@ -42,6 +44,7 @@ class AuditJob:
         self._address = address
         self._on_end = on_end
         self._stop = threading.Event()
+        self._is_late = False
         self._known = 0
         self._progress = (0, plan.total)
         self._report = audit_report.document(plan, Totals())
@@ -98,8 +101,15 @@ class AuditJob:
         self._thread.join(seconds)
         return self.state
 
+    def _expire(self) -> None:
+        self._is_late = True
+        self._stop.set()
+
     def _run(self) -> None:
-        totals = Totals()
+        totals, seconds = Totals(), get_settings().audit_seconds
+        timer = threading.Timer(seconds, self._expire)
+        timer.daemon = True
+        timer.start()
 
         def tell(done: int, total: int) -> None:
             if self._progress == (0, total):
@@ -119,6 +129,10 @@ class AuditJob:
                 )
         except Exception as error:  # noqa: BLE001 - told to who asks; this thread ends
             outcome = error
+        timer.cancel()
+        if self._is_late and outcome is False:
+            limit = f"its limit of {seconds_text(seconds)}"
+            outcome = WorkerTimeout(f"The audit took longer than {limit}; what was found is kept, and it can go on.")
         self._report = audit_report.document(self.plan, totals)
         self._outcome = outcome
         self._on_end(self)
@@ -147,9 +161,10 @@ def start(
 
     Args:
         on_end: called on the audit's thread when it has ended.
-        visitor: who it is for; here it counts as one of their jobs.
+        visitor: who it is for; it counts as one of their jobs.
 
     Raises:
+        ImageError: the cache folder has no room for what it would find.
         WorkerError: another one is running here, or writes to the same file, or there are too many jobs.
     """
 
@@ -160,13 +175,14 @@ def start(
         if on_end is not None:
             on_end(job)
 
+    audit_kept.check_room(plan, records)
     with _lock:
         if any(job.records == records for job in _running):
             raise WorkerError("This audit is running already.")
         if not address and any(not job._address for job in _running):
             raise WorkerError("Another audit is running on this machine; wait until it has ended.")
         job = AuditJob(plan, records, address, ended, visitor)
-        leave = (lambda: None) if address else jobs.take_place(visitor)
+        leave = jobs.take_place(visitor, is_here=not address)
         _running.append(job)
     job.begin()
     return job
@@ -179,8 +195,8 @@ def running_for(visitor: str) -> AuditJob | None:
 
 
 def forget(records: Path) -> None:
-    """Remove the findings of an audit that does not run. Raises AugvizError while it does."""
+    """Remove the findings of an audit that does not run. Raises AugvizError while it does, here or in another process."""
     with _lock:
         if any(job.records == records for job in _running):
             raise AugvizError("This audit is running; cancel it first.")
-        records.unlink(missing_ok=True)
+        audit_records.remove(records)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -65,6 +66,8 @@ def opened(path: Path, plan: Plan, take: Callable[[Finding], None]) -> Iterator[
     Raises:
         ImageError: the file holds another audit or none, it is being written already, or it cannot be read or written.
     """
+    if path.exists() and not path.is_file():  # a device may be read without an end
+        raise ImageError(f"{path}: findings can only be kept in a regular file.")
     try:
         with held_folder.held_file(path) as file:
             os.utime(path)  # used now, though perhaps nothing is added
@@ -79,11 +82,29 @@ def opened(path: Path, plan: Plan, take: Callable[[Finding], None]) -> Iterator[
 
             yield known, write
     except BlockingIOError as error:
-        raise ImageError(
-            f"{path}: another audit is writing to this file of findings; wait until it has ended."
-        ) from error
+        raise _in_use(path) from error
     except OSError as error:
         raise ImageError(f"{path}: the file of findings cannot be read or written: {error.strerror}.") from error
+
+
+def remove(path: Path) -> None:
+    """Remove a file of findings, where there is one. Raises ImageError while an audit writes to it, in any process."""
+    if not path.exists():
+        return
+    try:
+        with held_folder.held_file(path):
+            if sys.platform != "win32":  # it removes no file that is open
+                path.unlink()
+        if sys.platform == "win32":
+            path.unlink()
+    except BlockingIOError as error:
+        raise _in_use(path) from error
+    except OSError as error:
+        raise ImageError(f"{path}: the file of findings cannot be removed: {error.strerror}.") from error
+
+
+def _in_use(path: Path) -> ImageError:
+    return ImageError(f"{path}: another audit is writing to this file of findings; wait until it has ended.")
 
 
 def _line(data: dict[str, Any]) -> bytes:
@@ -134,7 +155,17 @@ def findings_of(path: Path, plan: Plan) -> Iterator[Finding]:
     """What a finished run of a plan has in its file, in the plan's order, whatever the order in which it came.
 
     Of a draw that was made again the last finding counts. Only the lines' places are held, not the findings.
+
+    Raises:
+        ImageError: the file is not there any more, or cannot be read.
     """
+    try:
+        yield from _findings_of(path, plan)
+    except OSError as error:
+        raise ImageError(f"{path}: the findings cannot be read: {error.strerror}.") from error
+
+
+def _findings_of(path: Path, plan: Plan) -> Iterator[Finding]:
     places: dict[tuple[str, int], int] = {}
     stamps = {image.name: image.stamp for image in plan.images}
     with open(path, "rb") as file:

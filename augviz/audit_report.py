@@ -6,58 +6,36 @@ Everything but what is under `cost` is the same for each run of a plan, wherever
 from __future__ import annotations
 
 import csv
-import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TextIO
 
-from augviz import link
-from augviz.audit import Failure, Finding, Plan
+from augviz.audit import Finding, Plan
+from augviz.audit_again import UNNAMED, Names, message
 from augviz.audit_sums import Moments, Spread, Worst
 from augviz.audit_totals import StepTotals, Totals
-from augviz.errors import AugvizError
 from augviz.settings import Settings, get_settings
-from augviz.sources import SourceRef
-from augviz.units import bytes_text, seconds_text
+from augviz.units import bytes_text, counted, seconds_text
 
 FORMAT = 1
 
 
 def document(
-    plan: Plan, totals: Totals, pipeline_file: str = "PIPELINE", settings: Settings | None = None
+    plan: Plan, totals: Totals, pipeline_file: str = UNNAMED, settings: Settings | None = None
 ) -> dict[str, Any]:
     """The whole report in JSON types; of a part of the plan while it runs.
 
     Args:
-        pipeline_file: what commands that make a draw again call the pipeline.
+        pipeline_file: what commands that make a draw again call the pipeline; "-" has none.
     """
     titles = {image.name: image.title for image in plan.images if image.title}
-    names = _Names(plan, pipeline_file, settings or get_settings(), titles)
-    steps = sorted(totals.steps.items())
-
-    def listed(worst: Worst) -> list[dict[str, Any]]:
-        return [names.place(value, place) for value, place in worst.items()]
-
+    names = Names(plan, pipeline_file, settings or get_settings(), titles)
     return {
         "format": FORMAT,
         "folder": plan.folder,
         "seed": plan.seed,
         "max_side": plan.max_side,
-        "images": {
-            "found": plan.found,
-            "asked": len(plan.images),
-            "seen": totals.images,
-            "failed": len(totals.failed_images),
-        },
-        "draws": {"asked": plan.total, "done": totals.done, "failed": totals.failed, "at_full_size": totals.exact},
-        "share_seen": totals.images / plan.found,
-        "failures": [names.failure(one) for _, (_, one) in totals.failures.items()],
-        "failures_not_listed": totals.failures.others,
-        "failed_at": [
-            {"position": position or None, "step": step or None, "transform": transform or None, "draws": count}
-            for (position, step, transform), count in sorted(totals.failed_at.items())
-        ],
+        **_counts(plan, totals),
+        **_failures_json(totals, names),
         "batchable": is_batchable(totals),
         "shapes": [
             {"shape": list(shape), "dtype": dtype, "draws": n} for (dtype, shape), (n, _) in totals.shapes.items()
@@ -67,18 +45,53 @@ def document(
         "into_normalize": totals.into_normalize.to_json(),
         "after": totals.after.to_json(),
         "unreal": totals.unreal,
-        "steps": [_step_json(position, step) for position, step in steps],
-        "most_clipped": listed(totals.most_clipped),
-        "emptiest_crops": listed(totals.emptiest),
-        "cost": {
-            "seconds": totals.seconds.to_json(),
-            "read_seconds": totals.read_seconds.to_json(),
-            "peak_bytes": totals.peak_bytes.to_json(),
-            "steps": [{"position": p, "seconds": step.seconds.to_json()} for p, step in steps],
-            "slowest": listed(totals.slowest),
-            "largest": listed(totals.largest),
-        },
+        "steps": [_step_json(position, step) for position, step in sorted(totals.steps.items())],
+        "most_clipped": _listed(totals.most_clipped, names),
+        "emptiest_crops": _listed(totals.emptiest, names),
+        "cost": _cost_json(totals, names),
     }
+
+
+def _counts(plan: Plan, totals: Totals) -> dict[str, Any]:
+    measured = len(totals.measured)
+    return {
+        "images": {
+            "found": plan.found,
+            "asked": len(plan.images),
+            "seen": totals.images,
+            "measured": measured,
+            "failed": len(totals.failed_images),
+        },
+        "draws": {"asked": plan.total, "done": totals.done, "failed": totals.failed, "at_full_size": totals.exact},
+        "share_seen": measured / plan.found,
+    }
+
+
+def _failures_json(totals: Totals, names: Names) -> dict[str, Any]:
+    return {
+        "failures": [names.failure(one) for _, (_, one) in totals.failures.items()],
+        "failures_not_listed": totals.failures.others,
+        "failed_at": [
+            {"position": position or None, "step": step or None, "transform": transform or None, "draws": count}
+            for (position, step, transform), count in sorted(totals.failed_at.items())
+        ],
+    }
+
+
+def _cost_json(totals: Totals, names: Names) -> dict[str, Any]:
+    steps = sorted(totals.steps.items())
+    return {
+        "seconds": totals.seconds.to_json(),
+        "read_seconds": totals.read_seconds.to_json(),
+        "peak_bytes": totals.peak_bytes.to_json(),
+        "steps": [{"position": position, "seconds": step.seconds.to_json()} for position, step in steps],
+        "slowest": _listed(totals.slowest, names),
+        "largest": _listed(totals.largest, names),
+    }
+
+
+def _listed(worst: Worst, names: Names) -> list[dict[str, Any]]:
+    return [names.place(value, place) for value, place in worst.items()]
 
 
 def is_batchable(totals: Totals) -> bool | None:
@@ -108,62 +121,6 @@ def _shares(spread: Spread) -> dict[str, Any] | None:
     return {"judged": spread.count, "mean": spread.mean, "most": spread.high} if spread.count else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """How images and draws are named for people.
-
-    Attributes:
-        pipeline_file: what commands call the pipeline.
-        titles: of images that are not called by their names.
-    """
-
-    plan: Plan
-    pipeline_file: str
-    settings: Settings
-    titles: Mapping[str, str]
-
-    def place(self, value: float, place: tuple[Any, ...]) -> dict[str, Any]:
-        """One of the worst cases."""
-        image, draw, seed, *position = place
-        found = {"value": value, "image": self.titles.get(image, image), "draw": draw, "seed": seed}
-        return found | ({"position": position[0]} if position else {}) | self.again(image, seed)
-
-    def failure(self, finding: Finding) -> dict[str, Any]:
-        """A draw that failed."""
-        failed, title = finding.failure or Failure(""), self.titles.get(finding.image)
-        return {
-            "image": title or finding.image,
-            "draw": finding.draw,
-            "seed": finding.seed,
-            "error": failed.message.replace(Path(finding.image).name, title) if title else failed.message,
-            "step": failed.step or None,
-            "transform": failed.transform or None,
-            "position": failed.position,
-            **self.again(finding.image, finding.seed),
-        }
-
-    def again(self, image: str, seed: int) -> dict[str, Any]:
-        """How to make a draw again: `command`, and the `address` in the app; both None for uploads."""
-        if image in self.titles:
-            return {"command": None, "address": None}
-        path = str(Path(self.plan.folder, image))
-        name = "apply" if self.plan.max_side is None else "preview"
-        words = ["python", "-m", "augviz", name, path, self.pipeline_file, "--seed", str(seed), "-o", "again.png"]
-        return {"command": shlex.join(words), "address": address(self.plan, image, seed, self.settings)}
-
-
-def address(plan: Plan, image: str, seed: int, settings: Settings | None = None) -> str | None:
-    """Where Explore shows this draw, below the app's own address; None where the folder is not one that the app opens."""
-    settings = settings or get_settings()
-    path = Path(plan.folder, image)
-    if not any(path.is_relative_to(folder) for folder in settings.folders):
-        return None
-    try:
-        return "/?s=" + link.encode(SourceRef("path", str(path)), plan.pipeline, seed, settings)
-    except (AugvizError, UnicodeEncodeError):  # a name that is no text cannot be in an address
-        return None
-
-
 # For people
 
 
@@ -171,8 +128,8 @@ def text(report: Mapping[str, Any]) -> str:
     """The report as lines for a terminal: what failed first."""
     images, draws = report["images"], report["draws"]
     lines = [
-        f"{images['seen']} of {images['found']} images ({report['share_seen']:.0%}), {draws['done']} draws, "
-        f"{draws['at_full_size']} of them at full size"
+        f"{images['seen']} of {counted(images['found'], 'image')}, {images['measured']} in the numbers "
+        f"({report['share_seen']:.0%} of all), {counted(draws['done'], 'draw')}, {draws['at_full_size']} at full size"
     ]
     if draws["done"] < draws["asked"]:
         lines.append(f"not finished: {draws['done']} of {draws['asked']} draws are done")
@@ -181,7 +138,7 @@ def text(report: Mapping[str, Any]) -> str:
     for key, name in (("before", "before"), ("into_normalize", "into Normalize"), ("after", "after")):
         lines += [line for one in report[key] for line in _moment_lines(name, one)]
     if report["unreal"]:
-        lines.append(f"values that are no numbers in {report['unreal']} results")
+        lines.append(f"values that are no numbers in {counted(report['unreal'], 'result')}")
     lines += ["", *(line for step in report["steps"] for line in _step_lines(step)), ""]
     lines += _cost_lines(report["cost"])
     return "\n".join(lines)
@@ -191,13 +148,11 @@ def _failure_lines(report: Mapping[str, Any]) -> list[str]:
     failed = report["draws"]["failed"]
     if not failed:
         return ["no draw failed"]
-    lines = [f"{failed} draws of {report['images']['failed']} images failed:"]
+    lines = [f"{counted(failed, 'draw')} of {counted(report['images']['failed'], 'image')} failed:"]
     lines += [f"  {one['draws']:6} at {step_name(one)}" for one in report["failed_at"]]
     for one in report["failures"][:20]:
-        lines += [
-            f"  {_printable(one['image'])}, draw {one['draw']}: {one['error']}",
-            f"    {_printable(one['command'])}",
-        ]
+        lines.append(f"  {_printable(one['image'])}, draw {one['draw']}: {_printable(one['error'])}")
+        lines += [f"    {one['command']}"] if one["command"] else []
     more = failed - min(20, len(report["failures"]))
     return [*lines, f"  and {more} more"] if more else lines
 
@@ -235,16 +190,15 @@ def _numbers(values: Iterable[float | None]) -> str:
 
 
 def _step_lines(step: Mapping[str, Any]) -> list[str]:
-    parts = [f"applied {step['applied']} times"]
+    parts = [f"applied {counted(step['applied'], 'time')}"]
     if step["low"] is not None:
         parts.append(f"values {step['low']:.5g} to {step['high']:.5g}")
     if step["clipped"] is not None:
         share = step["clipped"]
-        parts.append(
-            f"clipped {share['mean']:.2%} of values (most {share['most']:.1%}, {step['clipping_draws']} draws over 1 %)"
-        )
+        many = counted(step["clipping_draws"], "draw")
+        parts.append(f"clipped {share['mean']:.2%} of values (most {share['most']:.1%}, {many} over 1 %)")
     if step["background"] is not None:
-        parts.append(f"{step['near_empty_crops']} of {step['background']['judged']} crops near-empty")
+        parts.append(f"{step['near_empty_crops']} of {counted(step['background']['judged'], 'crop')} near-empty")
     return [f"{step['position']:2}. {step['transform']:24} {', '.join(parts)}"]
 
 
@@ -282,9 +236,8 @@ def write_csv(findings: Iterable[Finding], file: TextIO, titles: Mapping[str, st
 def _row(finding: Finding, title: str | None) -> dict[str, Any]:
     row: dict[str, Any] = {"image": _safe(title or finding.image), "draw": finding.draw, "seed": finding.seed}
     if finding.failure is not None:
-        failed = finding.failure
-        message = failed.message.replace(Path(finding.image).name, title) if title else failed.message
-        return row | {"error": message, "step": failed.step, "transform": failed.transform}
+        step, transform = finding.failure.step, finding.failure.transform
+        return row | {"error": _safe(message(finding, title)), "step": _safe(step), "transform": transform}
     seen = finding.seen or {}
     clipped = [step["clipped"] for step in seen["steps"] if step["clipped"] is not None]
     background = [step["background"] for step in seen["steps"] if step["background"] is not None]
@@ -312,6 +265,6 @@ def _moments_of(name: str, figures: Mapping[str, Any]) -> dict[str, str]:
     return {f"{key}_{name}": " ".join("" if v is None else f"{v:.9g}" for v in one[key]) for key in ("mean", "std")}
 
 
-def _safe(name: str) -> str:
-    """A spreadsheet takes what begins with these for a formula, and a file's name is nobody's formula."""
-    return f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
+def _safe(text: str) -> str:
+    """A spreadsheet takes what begins with these for a formula, and a name, or a sentence about one, is nobody's formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

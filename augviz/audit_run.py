@@ -7,11 +7,13 @@ nothing else, and is told with the step at fault. So both ways give the same fin
 from __future__ import annotations
 
 import itertools
+import os
+import stat
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +70,32 @@ def _finding(pool: Pool, job: Mapping[str, Any], task: Task, seconds: float) -> 
         seen = _seen(pool, args, seconds)
     except OF_THE_DRAW as error:
         failure = failure_of(error)
+        if _is_away(args["path"]):
+            _check_folder(folder)
+            failure = replace(failure, is_passing=image.was_there)
     except CannotStart as error:
         raise WorkerError(f"The worker processes cannot be started: {_last_line(error)}") from error
     except WorkerBug as error:
         failure = Failure(f"This is a bug in augviz: {_last_line(error)}", is_passing=True)
     return Finding(image.name, image.stamp, task.draw, seed, failure, seen)
+
+
+def _is_away(path: str) -> bool:
+    """Whether a file cannot be read where the draws are made; a share that is away for a moment is no fault of an image."""
+    try:
+        if stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+            with open(path, "rb") as file:
+                file.read(1)
+    except OSError:
+        return True
+    except ValueError:  # no file can have such a name
+        return False
+    return False
+
+
+def _check_folder(folder: str) -> None:
+    if not Path(folder).is_dir():
+        raise WorkerError(f"{folder}: the folder is not there for a worker; every worker must see it under this path.")
 
 
 def _seen(pool: Pool, args: Mapping[str, Any], seconds: float) -> Mapping[str, Any]:

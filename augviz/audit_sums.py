@@ -1,4 +1,4 @@
-"""Sums that merge: exact, bounded, and the same whatever the order. Arithmetic only.
+"""Sums that are exact, bounded, and the same whatever the order. Arithmetic only.
 
 Floating-point addition depends on its order; so numbers are added as whole multiples of 2^-1074, the smallest float,
 and rounded once, when they are read.
@@ -49,13 +49,6 @@ class Spread:
         self.low, self.high = min(self.low, value), max(self.high, value)
         key = math.floor(math.log2(value) * BINS_PER_OCTAVE) if value > 0 else None
         self.bins[key] = self.bins.get(key, 0) + 1
-
-    def merge(self, other: Spread) -> None:
-        self.count += other.count
-        self.total += other.total
-        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
-        for key, count in other.bins.items():
-            self.bins[key] = self.bins.get(key, 0) + count
 
     @property
     def mean(self) -> float | None:
@@ -129,15 +122,6 @@ class Moments:
             channel.low = channel.low if low is None else min(channel.low, low)
             channel.high = channel.high if high is None else max(channel.high, high)
 
-    def merge(self, other: Moments) -> None:
-        for kind, (numbers, channels) in other.kinds.items():
-            mine, own = self._kind(kind)
-            mine[:] = [a + b for a, b in zip(mine, numbers, strict=True)]
-            for channel, more in zip(own, channels, strict=True):
-                channel.total += more.total
-                channel.squares += more.squares
-                channel.low, channel.high = min(channel.low, more.low), max(channel.high, more.high)
-
     def _kind(self, kind: tuple[int, str]) -> tuple[list[int], list[_Channel]]:
         if kind not in self.kinds:
             self.kinds[kind] = ([0] * (2 + kind[0]), [_Channel() for _ in range(kind[0])])
@@ -187,23 +171,11 @@ class Few:
     kept: dict[Any, tuple[int, Any]] = field(default_factory=dict)
 
     def add(self, key: Any, value: Any) -> None:
-        self._take(key, 1, value)
+        count, first = self.kept.get(key, (0, value))
+        self.kept[key] = (count + 1, first)
         self.total += 1
-        self._trim(2 * self.limit)
-
-    def merge(self, other: Few) -> None:
-        for key, (count, value) in other.items():
-            self._take(key, count, value)
-        self.total += other.total
-        self._trim(2 * self.limit)
-
-    def _take(self, key: Any, count: int, value: Any) -> None:
-        before = self.kept.get(key)
-        self.kept[key] = (count, value) if before is None else (before[0] + count, before[1])
-
-    def _trim(self, most: int) -> None:
-        if len(self.kept) > most:
-            self.kept = dict(sorted(self.kept.items(), key=lambda item: item[0])[: self.limit])
+        if len(self.kept) > 2 * self.limit:
+            self.kept = dict(self.items())
 
     def items(self) -> list[tuple[Any, tuple[int, Any]]]:
         """(key, (count, value)) of those that are kept, in order."""
@@ -226,9 +198,6 @@ class Worst:
         self.found.append((-value, place))
         if len(self.found) > 2 * self.limit:
             self.found = sorted(self.found)[: self.limit]
-
-    def merge(self, other: Worst) -> None:
-        self.found = sorted([*self.found, *other.found])[: self.limit]
 
     def items(self) -> list[tuple[float, Any]]:
         """(value, place), the largest value first."""

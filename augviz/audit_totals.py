@@ -1,6 +1,6 @@
-"""An audit's findings summed, in any order and from any number of processes. No pixels.
+"""An audit's findings summed, in any order. No pixels.
 
-They are summed as they come, so that memory does not grow with their number; sums are exact, so that the order does not show.
+They are summed as they come, so that memory grows with the images' names only; sums are exact, so that the order does not show.
 """
 
 from __future__ import annotations
@@ -50,29 +50,25 @@ class StepTotals:
     near_empty: int = 0
     seconds: Spread = field(default_factory=Spread)
 
-    def merge(self, other: StepTotals) -> None:
-        for name in ("values", "clipped", "background", "seconds"):
-            getattr(self, name).merge(getattr(other, name))
-        for name in ("applied", "clipping", "near_empty"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
 
 @dataclass(slots=True)
 class Totals:
-    """The findings summed. `add` and `merge` in any order and grouping give equal totals; the size is bounded.
+    """The findings summed. `add` in any order gives equal totals.
 
     Attributes:
         images: those of which the first draw was made or tried.
+        measured: names of the images of which a draw was made; their values are in `before`.
         exact: draws at full size in all their stages.
         failed_images: by name.
         failed_at: how many draws failed by position, id and transform of the step; 0 and "" are files, 0 alone groups.
-        before, after, into_normalize: values of the images as the pipeline is fed them (first draws only), of the
-            results, and of what the first Normalize is given, by bands and format.
+        before, after, into_normalize: values of the images as the pipeline is fed them (once each, whatever the number
+            of draws), of the results, and of what the first Normalize is given, by bands and format.
         shapes: shape and dtype of results, the first `KEPT_SHAPES` of them in order.
     """
 
     done: int = 0
     images: int = 0
+    measured: set[str] = field(default_factory=set)
     exact: int = 0
     failed: int = 0
     failed_images: set[str] = field(default_factory=set)
@@ -103,7 +99,8 @@ class Totals:
         self.exact += seen["exact"]
         shape = (seen["dtype"], tuple(seen["shape"]))
         self.shapes.add(shape, None)
-        if finding.draw == 0:
+        if finding.image not in self.measured:  # it is the same for all draws
+            self.measured.add(finding.image)
             self.before.add(seen["before"])
         self.after.add(seen["after"])
         if seen["into_normalize"] is not None:
@@ -117,17 +114,6 @@ class Totals:
         if seen["peak_bytes"] is not None:
             self.peak_bytes.add(seen["peak_bytes"])
             self.largest.add(seen["peak_bytes"], _place(finding))
-
-    def merge(self, other: Totals) -> None:
-        for name in ("done", "images", "exact", "failed", "unreal"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.failed_images |= other.failed_images
-        for name in _MERGED:
-            getattr(self, name).merge(getattr(other, name))
-        for where, count in other.failed_at.items():
-            self.failed_at[where] = self.failed_at.get(where, 0) + count
-        for position, step in other.steps.items():
-            self._step(position, step.id, step.transform).merge(step)
 
     def _step(self, position: int, step_id: str, transform: str) -> StepTotals:
         return self.steps.setdefault(position, StepTotals(step_id, transform))
@@ -157,12 +143,6 @@ class Totals:
             total.near_empty += background >= EMPTY_SHARE
             if background >= EMPTY_SHARE:
                 self.emptiest.add(background, where)
-
-
-_MERGED = (
-    *("failures", "shapes", "before", "into_normalize", "after", "seconds", "read_seconds", "peak_bytes"),
-    *("slowest", "largest", "most_clipped", "emptiest"),
-)
 
 
 def _place(finding: Finding) -> tuple[str, int, int]:

@@ -29,6 +29,7 @@ from augviz.model import (
 )
 
 __all__ = [
+    "CROPS",
     "EXTENDS",
     "FAMILIES",
     "GENERAL_CAVEATS",
@@ -55,6 +56,8 @@ EXTENDS = rows.EXTENDS
 EIGHT_BIT_ONLY = rows.EIGHT_BIT_ONLY
 FILLS = {"Rotate": "value", "Affine": "cval", "ElasticTransform": "value"}
 """The argument by which a transform that fills what is outside the image is told with what."""
+CROPS = frozenset({"RandomCrop", "CenterCrop", "Crop", "CropOrPad"})
+"""Transforms that need no more of their input than they keep of it. CropOrPad alone may also add to it."""
 WIDER_INTEGERS = ("ushort", "short", "uint", "int")
 """libvips' formats of whole numbers that are wider than 8 bit."""
 FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(row.family for row in rows.ROWS))

@@ -72,7 +72,8 @@ class Call:
 
     Attributes:
         seconds: time limit, from the moment the child gets the request.
-        urgent: whether it goes ahead of those that wait and are not.
+        urgent: whether it goes ahead of the same visitor's others.
+        patient: whether it gives way to everybody's requests that are not.
         visitor: who it is for; "" is nobody in particular.
         asked_at: when it was made, by `time.monotonic`.
         progress: the last fraction in [0, 1] (None where unknown) and text that the function told.
@@ -89,6 +90,7 @@ class Call:
     topic: tuple[str, str] | None = None
     wants_progress: bool = False
     urgent: bool = False
+    patient: bool = False
     visitor: str = ""
     asked_at: float = field(default_factory=time.monotonic)
     future: Future[Answer] = field(default_factory=Future)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import logging
 import os
@@ -69,6 +70,8 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0, or what the command gives, or `FAILED` after one line on standard error."""
     signal.signal(signal.SIGTERM, _leave)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name of a file may have what the terminal's encoding has not
+        sys.stdout.reconfigure(errors="backslashreplace")
     # What happened is told in one line on standard error, which the log of a server would come before.
     logging.getLogger("augviz").addHandler(logging.NullHandler())
     logging.getLogger("augviz").propagate = False
@@ -80,16 +83,30 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
     except AugvizError as error:
         return _fail(str(error))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
-        print("augviz: it was interrupted; what was under way has ended.", file=sys.stderr)
+        print(f"augviz: it was interrupted; {str(interrupt) or 'what was under way has ended'}.", file=sys.stderr)
         return 128 + signal.SIGINT
     except BrokenPipeError:  # the reader has seen enough; what is left must not be flushed at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
     except Exception as error:  # noqa: BLE001 - scripts are promised one line, never a traceback
         last = (str(error).strip().splitlines() or [""])[-1]
         return _fail(f"this is a bug in augviz: {type(error).__name__}: {last}")
     return status
+
+
+def _print(text: str, status: int) -> int:
+    """Print what a command found; its status is what was found, also where the reader has seen enough."""
+    try:
+        print(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+    return status
+
+
+def _drop_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str) -> int:
@@ -294,8 +311,7 @@ def _advise(options: argparse.Namespace) -> int:
     said = {"stride": options.stride, "validation": options.validation, "targets": options.targets}
     case = cli_advise.case_of(pipeline, options.image, options.seed, _work, **said)
     text, has_error = cli_advise.printed(case, options.json)
-    print(text)
-    return FOUND if has_error else 0
+    return _print(text, FOUND if has_error else 0)
 
 
 def _audit(options: argparse.Namespace) -> int:
@@ -308,8 +324,7 @@ def _audit(options: argparse.Namespace) -> int:
     finally:
         if sys.stderr.isatty():
             _erase_progress()
-    print(text)
-    return cli_audit.FAILED if has_failed else 0
+    return _print(text, cli_audit.FAILED if has_failed else 0)
 
 
 def _profile(options: argparse.Namespace) -> None:
@@ -494,14 +509,14 @@ def _write(function: str, options: argparse.Namespace, more: Mapping[str, Any]) 
 
 
 @contextlib.contextmanager
-def _unfinished(out: Path, suffixes: tuple[str, ...] = OUTPUT_SUFFIXES) -> Iterator[Path]:
-    """A file to write to; it gets the name `out` when the block ends well, else nothing of it is left."""
+def _unfinished(out: Path, suffixes: tuple[str, ...] = OUTPUT_SUFFIXES, option: str = "-o") -> Iterator[Path]:
+    """A file to write to; it gets the name `out` of the option when the block ends well, else nothing of it is left."""
     if out.suffix.lower() not in suffixes:
-        raise ArgumentError(f"-o: the name must end in {', '.join(suffixes)}, got {out.name!r}.")
+        raise ArgumentError(f"{option}: the name must end in {', '.join(suffixes)}, got {out.name!r}.")
     if out.is_dir():
-        raise ArgumentError(f"-o: {out} is a folder.")
+        raise ArgumentError(f"{option}: {out} is a folder.")
     if not out.parent.is_dir():
-        raise ArgumentError(f"-o: there is no folder {out.parent}.")
+        raise ArgumentError(f"{option}: there is no folder {out.parent}.")
     try:
         # A folder, because a worker that crashes leaves its own unfinished file beside the one it was to write.
         with tempfile.TemporaryDirectory(prefix=".augviz-", dir=out.parent) as folder:

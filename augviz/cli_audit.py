@@ -21,8 +21,8 @@ FAILED = 1
 """Exit status where a draw failed."""
 
 Integer = Callable[[str], int]
-Unfinished = Callable[[Path, tuple[str, ...]], AbstractContextManager[Path]]
-"""Gives a file to write to, which gets its name when it is whole."""
+Unfinished = Callable[[Path, tuple[str, ...], str], AbstractContextManager[Path]]
+"""Gives a file to write to, which gets its name when it is whole; the last is the option that named it."""
 
 
 def add_options(command: Any, positive: Integer) -> None:
@@ -48,6 +48,7 @@ def printed(options: argparse.Namespace, pipeline: Pipeline, tell: Tell, unfinis
 
     Raises:
         AugvizError: nothing can be audited, or the machine or the cluster cannot go on.
+        KeyboardInterrupt: it says what is kept.
     """
     from augviz import audit_report
 
@@ -60,14 +61,24 @@ def printed(options: argparse.Namespace, pipeline: Pipeline, tell: Tell, unfinis
         max_side=None if options.full_size else options.max_side,
     )
     totals = Totals()
-    if options.records is not None:
-        _run(plan, Path(options.records), options, totals, tell, unfinished)
-    else:
-        with tempfile.TemporaryDirectory(prefix="augviz-audit-") as folder:
-            _run(plan, Path(folder) / "findings.jsonl", options, totals, tell, unfinished)
+    try:
+        if options.records is not None:
+            _run(plan, Path(options.records), options, totals, tell, unfinished)
+        else:
+            with tempfile.TemporaryDirectory(prefix="augviz-audit-") as folder:
+                _run(plan, Path(folder) / "findings.jsonl", options, totals, tell, unfinished)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_kept(options.records)) from None
     report = audit_report.document(plan, totals, options.pipeline)
     text = json.dumps(report, indent=2, allow_nan=False) if options.json else audit_report.text(report)
     return text, totals.failed > 0
+
+
+def _kept(records: str | None) -> str:
+    """What an interruption leaves."""
+    if records is None:
+        return "the draws that were made are not kept, which takes --records FILE"
+    return f"the draws that were made are kept in {records}, and the same command goes on from there"
 
 
 def _run(
@@ -78,7 +89,7 @@ def _run(
         return
     from augviz import audit_records, audit_report
 
-    with unfinished(Path(options.csv), (".csv",)) as out:
+    with unfinished(Path(options.csv), (".csv",), "--csv") as out:
         _make(plan, records, options.scheduler, totals, tell)
         with open(out, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             audit_report.write_csv(audit_records.findings_of(records, plan), file)

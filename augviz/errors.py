@@ -15,6 +15,10 @@ class ImageError(AugvizError, ValueError):
     """An image cannot be found, opened, read or written."""
 
 
+class FileAway(ImageError):
+    """A file is not there, or cannot be opened; it may be another time."""
+
+
 class DownloadError(AugvizError, RuntimeError):
     """A data set cannot be downloaded, or what was downloaded is not as it must be."""
 

@@ -15,9 +15,6 @@ from augviz.advice.ratios import FLOAT_RATIOS
 from augviz.errors import ArgumentError
 from augviz.model import BYTES_PER_VALUE, DTYPES, Draw, DrawnLeaf, Header, ImageFacts
 
-CROPS = frozenset({"Crop", "CenterCrop", "RandomCrop", "CropOrPad"})
-"""Steps that need no more of their input than they give."""
-
 UNKNOWN_COST = 10.0
 """Processor milliseconds per megapixel of a step that nobody has measured."""
 
@@ -103,7 +100,7 @@ def needed(draw: Draw) -> tuple[float, ...]:
     shares = [1.0]
     for leaf in reversed(draw.leaves):
         share = shares[-1]
-        if leaf.applied and leaf.transform in CROPS:
+        if leaf.applied and leaf.transform in catalog.CROPS:
             share = min(1.0, share * pixels(leaf.after) / max(1, pixels(leaf.before)))
         shares.append(share)
     return tuple(reversed(shares))

@@ -12,13 +12,13 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from augviz import events, metrics, profiles
 from augviz.child import Call, Child
 from augviz.errors import AugvizError, Cancelled, ServerBusy, WorkerError
 from augviz.estimates import Estimate, estimate_from_json
 from augviz.jobs import Job
+from augviz.once import Once
 from augviz.recipes import Recipe
 from augviz.settings import get_settings
 
@@ -209,7 +209,7 @@ def _busy(ahead: int) -> ServerBusy:
     return ServerBusy(f"The server is busy: {ahead} estimates are before yours.", ahead=ahead)
 
 
-@lru_cache(maxsize=1)
+@Once
 def get_estimating() -> Estimating:
     """The one that the whole server shares."""
     return Estimating()

@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from augviz import incidents, visitors
+from augviz import incidents, metrics, visitors
 from augviz.web import NO_PICTURE
 
 SignedIn = Callable[[Mapping[str, str]], str]
@@ -143,6 +143,8 @@ class Guard:
         named_user = signed_in = ""
         if path in self._open_paths:
             return None
+        if path.startswith((metrics.ADDRESS, _METRICS)) and not self._has_metrics:
+            return 404, NO_METRICS
         if self._header:
             named = [value for name, value in connection.scope["headers"] if name == self._header]
             if len(named) != 1 or not named[0].strip():  # two: a browser's own, which the proxy has not dropped
@@ -154,8 +156,6 @@ class Guard:
             signed_in = self._signed_in(connection.cookies)
             if not signed_in:
                 return 403, NOT_SIGNED_IN
-        if path.startswith(_METRICS) and not self._has_metrics:
-            return 404, NO_METRICS
         if path.startswith("/augviz/"):
             token = visitors.token_of(connection.cookies, connection.headers)
             visitor = visitors.visitor_of(token, named_user, signed_in)
@@ -165,13 +165,19 @@ class Guard:
         return None
 
     def _dress(self, message: Message, connection: HTTPConnection, is_ours: bool) -> None:
-        """Put our headers in the place of those of the same names; a page brings the visitor's cookie."""
+        """Put our headers in the place of those of the same names; a page brings the visitor's cookie.
+
+        Where browsers ask by HTTPS, all cookies are for HTTPS only: Streamlit 1.67 looks at its own settings for TLS, not at
+        what a proxy says.
+        """
+        secure = self._secure or connection.scope.get("scheme") == "https"
+        secure = secure or connection.headers.get("x-forwarded-proto", "").lower().startswith("https")
         kept = [pair for pair in message["headers"] if pair[0].lower() not in self._names]
+        if secure:
+            kept = [_for_https_only(*pair) for pair in kept]
         added = self._own_headers if is_ours else self._page_headers
         message["headers"] = [*kept, *added]
         if not is_ours and _is_page(connection, kept) and not visitors.token_of(connection.cookies, {}):
-            secure = self._secure or connection.scope.get("scheme") == "https"
-            secure = secure or connection.headers.get("x-forwarded-proto", "").lower().startswith("https")
             cookie = f"{visitors.COOKIE}={visitors.new_token()}; Path={self._base or '/'}; HttpOnly; SameSite=Lax"
             private = [pair for pair in message["headers"] if pair[0].lower() != b"cache-control"]
             private += [
@@ -211,6 +217,13 @@ def _below(scope: Scope, base: str) -> str:
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+def _for_https_only(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """A header; a cookie with the attribute that it may lack."""
+    if name.lower() != b"set-cookie" or b"secure" in (part.strip().lower() for part in value.split(b";")[1:]):
+        return name, value
+    return name, value + b"; Secure"
 
 
 def _is_page(connection: HTTPConnection, headers: list[tuple[bytes, bytes]]) -> bool:

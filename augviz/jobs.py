@@ -124,8 +124,8 @@ class Job:
 
 
 _jobs: OrderedDict[str, Job] = OrderedDict()
-_places: dict[object, str] = {}
-"""The visitors of long work that is no job, but takes the place of one."""
+_places: dict[object, tuple[str, bool]] = {}
+"""The visitors of long work that is no job, but takes the place of one, and whether it is done on this machine."""
 _lock = threading.Lock()
 _asking: ContextVar[str] = ContextVar("augviz_jobs_asking", default="")
 
@@ -177,16 +177,19 @@ def start_job(
     return job
 
 
-def take_place(visitor: str) -> Callable[[], None]:
+def take_place(visitor: str, is_here: bool = True) -> Callable[[], None]:
     """Count long work that is done otherwise as a job of this visitor, until what is returned is called.
+
+    Args:
+        is_here: whether it is done on this machine, whose own limit counts then, too.
 
     Raises:
         WorkerError: too many jobs are running.
     """
     with _lock:
-        _check_room(visitor)
+        _check_room(visitor, is_here)
         place = object()
-        _places[place] = visitor
+        _places[place] = (visitor, is_here)
 
     def leave() -> None:
         with _lock:
@@ -195,12 +198,14 @@ def take_place(visitor: str) -> Callable[[], None]:
     return leave
 
 
-def _check_room(visitor: str) -> None:
+def _check_room(visitor: str, is_here: bool = True) -> None:
     """Raises WorkerError where another job would be one too many. Called with the lock held."""
     settings = get_settings()
-    running = [*(job.visitor for job in _jobs.values() if job.state == "running"), *_places.values()]
-    own = running.count(visitor) if visitor else 0
-    if len(running) >= settings.jobs:
+    running = [job.visitor for job in _jobs.values() if job.state == "running"]
+    running += [whose for whose, here in _places.values() if here]
+    elsewhere = [whose for whose, here in _places.values() if not here]
+    own = [*running, *elsewhere].count(visitor) if visitor else 0
+    if is_here and len(running) >= settings.jobs:
         whose = f", {own} of yours" if visitor else ""
         said = f"{len(running)} jobs are running{whose}, and {settings.jobs} is the limit"
     elif visitor and settings.jobs_per_visitor and own >= settings.jobs_per_visitor:

@@ -25,7 +25,7 @@ os.environ.setdefault("VIPS_WARNING", "0")
 import pyvips
 
 from augviz import endings, libvips, tiff_check
-from augviz.errors import ImageError, is_out_of_memory
+from augviz.errors import FileAway, ImageError, is_out_of_memory
 from augviz.settings import get_settings
 from augviz.units import bytes_text
 
@@ -123,16 +123,26 @@ def display_name(path: str | os.PathLike[str]) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
+def _is_utf8(path: str | os.PathLike[str]) -> bool:
+    """Whether libvips, which takes no other names, can be told the path."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def check_file(path: str | os.PathLike[str]) -> os.stat_result:
     """The file's status. Raises ImageError unless it is a readable file with something in it."""
     name = display_name(path)
     try:
         status = os.stat(path)
     except FileNotFoundError:
-        raise ImageError(f"{name}: there is no such file.") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "its name is not valid"
-        raise ImageError(f"{name}: the file cannot be opened: {reason}.") from error
+        raise FileAway(f"{name}: there is no such file.") from None
+    except OSError as error:
+        raise FileAway(f"{name}: the file cannot be opened: {error.strerror}.") from error
+    except ValueError as error:
+        raise ImageError(f"{name}: the file cannot be opened: its name is not valid.") from error
     if stat.S_ISDIR(status.st_mode):
         raise ImageError(f"{name}: this is a folder, not an image.")
     if not stat.S_ISREG(status.st_mode):
@@ -140,7 +150,9 @@ def check_file(path: str | os.PathLike[str]) -> os.stat_result:
     if status.st_size == 0:
         raise ImageError(f"{name}: the file is empty.")
     if not os.access(path, os.R_OK):
-        raise ImageError(f"{name}: the file cannot be opened: permission denied.")
+        raise FileAway(f"{name}: the file cannot be opened: permission denied.")
+    if not _is_utf8(path):
+        raise ImageError(f"{name}: a file whose name or folder is not UTF-8 cannot be opened; rename it.")
     if name.endswith("]"):
         # libvips takes what stands in brackets at the end of a name for options of the loader.
         raise ImageError(f"{name}: a file whose name ends with a bracket cannot be opened; rename it.")

@@ -14,11 +14,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from augviz import visitors
+from augviz.once import Once
 
 MAX_RECIPES = 20_000
 """Recipes that are remembered, a few hundred bytes each; the least recently used goes first."""
@@ -98,16 +98,8 @@ def _stamp(path: str | Path) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
-_making = threading.Lock()
-
-
+@Once
 def _server_table() -> Recipes:
-    with _making:  # a cache alone has the first visitors, when they come together, make one each
-        return _table()
-
-
-@lru_cache(maxsize=1)
-def _table() -> Recipes:
     return Recipes(secret=visitors.secret())
 
 

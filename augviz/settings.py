@@ -199,6 +199,9 @@ class Settings:
             "Address of a Dask scheduler, on whose cluster audits run; empty runs them on this machine.",
         )
     )
+    audit_seconds: float = field(
+        metadata=_row("seconds", "6 h", "An audit of the app that takes longer is stopped, and can go on later.", 1)
+    )
     audit_days: int = field(
         metadata=_row(
             "count",
@@ -253,6 +256,14 @@ def get_settings() -> Settings:
     return load()
 
 
+def checked_scheduler(raw: Any, where: str) -> str:
+    """The address of a Dask scheduler, of a kind that Dask has. Raises SettingsError, which names `where` it stands."""
+    match = re.fullmatch(r"(?:(?:tcp|tls|wss?)://)?[^\s/]+:(\d{1,5})", raw) if isinstance(raw, str) else None
+    if match is None or int(match.group(1)) > 65535:
+        raise SettingsError(f"{where}: an address as tcp://10.0.0.1:8786 is needed, got {raw!r}.")
+    return str(raw)
+
+
 def render_docs() -> str:
     """The text of `docs/settings.md`, from the table."""
     lines = [
@@ -304,9 +315,7 @@ def _value(row: Setting, raw: Any, start: Path, where: str, environ: Mapping[str
             raise SettingsError(f"{where}: an address that begins with http:// or https:// is needed, got {raw!r}.")
         return raw
     if row.kind == "scheduler":
-        if not isinstance(raw, str) or not re.match(r"([a-z]+://)?[^\s/]+:\d{1,5}$", raw):
-            raise SettingsError(f"{where}: an address as tcp://10.0.0.1:8786 is needed, got {raw!r}.")
-        return raw
+        return checked_scheduler(raw, where)
     if row.kind == "log":
         if raw not in FORMATS:
             raise SettingsError(f"{where}: one of {', '.join(FORMATS)} is needed, got {raw!r}.")

@@ -9,17 +9,17 @@ from collections.abc import Callable
 from augviz.child import Call
 from augviz.errors import ServerBusy
 
-URGENT_IN_A_ROW = 4
-"""After so many urgent requests the next is one that is not, if one waits."""
+PROMPT_IN_A_ROW = 8
+"""After so many requests that are not patient the next is one that is, if one waits."""
 
 
 class Turns:
     """The requests that wait, and how many of each visitor are being computed. Not safe between threads: who has it, locks.
 
     The next request is of the visitor for whom the fewest are being computed, and among such of the one who has waited
-    longest since the server last worked for them. Urgent ones go ahead of all others, but of so many turns in a row one is
-    another's (`URGENT_IN_A_ROW`), so that nobody's urgent requests keep the rest waiting for ever. Requests of nobody ("")
-    take their turn as those of one visitor, without limits of their own.
+    longest since the server last worked for them; urgent ones go ahead of the same visitor's others. Patient ones give way to
+    everybody's that are not, but have one turn in so many (`PROMPT_IN_A_ROW`), so that they do not wait for ever. Requests of
+    nobody ("") take their turn as those of one visitor, without limits of their own.
 
     Args:
         max_waiting: requests that may wait in all.
@@ -37,7 +37,7 @@ class Turns:
         self._waiting: dict[str, deque[Call]] = {}  # by visitor, none of them empty
         self._since: dict[str, int] = {}  # when who waits or is worked for came, or was last worked for
         self._computing: Counter[str] = Counter()
-        self._urgent_in_a_row = 0
+        self._prompt_in_a_row = 0
 
     def __len__(self) -> int:
         return sum(len(calls) for calls in self._waiting.values())
@@ -45,7 +45,7 @@ class Turns:
     def add(self, call: Call) -> tuple[Call, ServerBusy] | None:
         """Have a request wait. Returns the request that there is no room for any more, which can be this one, and why.
 
-        Beyond a visitor's own limit it is the oldest of theirs that is not urgent. A full queue makes room for who has
+        Beyond a visitor's own limit it is the oldest of theirs that can wait longest. A full queue makes room for who has
         asked for little by refusing a request of who has asked for most.
         """
         refusal = self._refusal(call)
@@ -60,13 +60,13 @@ class Turns:
         may = [visitor for visitor in self._waiting if self._may_compute(visitor)]
         if not may:
             return None
-        urgent = [visitor for visitor in may if self._waiting[visitor][0].urgent]
-        other = [visitor for visitor in may if not self._waiting[visitor][-1].urgent]
-        is_urgent = bool(urgent) and not (other and self._urgent_in_a_row >= URGENT_IN_A_ROW)
-        visitor = min(urgent if is_urgent else other, key=lambda one: (self._computing[one], self._since[one]))
+        prompt = [visitor for visitor in may if not self._waiting[visitor][0].patient]
+        patient = [visitor for visitor in may if self._waiting[visitor][-1].patient]
+        is_prompt = bool(prompt) and not (patient and self._prompt_in_a_row >= PROMPT_IN_A_ROW)
+        visitor = min(prompt if is_prompt else patient, key=lambda one: (self._computing[one], self._since[one]))
         calls = self._waiting[visitor]
-        call = calls.popleft() if is_urgent else _taken(calls)
-        self._urgent_in_a_row = self._urgent_in_a_row + 1 if is_urgent else 0
+        call = calls.popleft() if is_prompt else _taken(calls)
+        self._prompt_in_a_row = self._prompt_in_a_row + 1 if is_prompt else 0
         if not calls:
             del self._waiting[visitor]
         self._computing[visitor] += 1
@@ -112,7 +112,7 @@ class Turns:
 
     def _insert(self, call: Call) -> None:
         calls = self._waiting.setdefault(call.visitor, deque())
-        calls.insert(sum(other.urgent for other in calls) if call.urgent else len(calls), call)
+        calls.insert(sum(_rank(other) <= _rank(call) for other in calls), call)
         if call.visitor not in self._since:
             self._since[call.visitor] = next(self._ticks)
 
@@ -126,15 +126,20 @@ class Turns:
 
 
 def _taken(calls: deque[Call]) -> Call:
-    """Take the first that is not urgent."""
-    call = next(call for call in calls if not call.urgent)
+    """Take the first that is patient."""
+    call = next(call for call in calls if call.patient)
     calls.remove(call)
     return call
 
 
 def _oldest(calls: list[Call]) -> Call:
-    """The first to come of those that are not urgent; of all if every one is."""
-    return min(calls, key=lambda call: (call.urgent, call.number))
+    """The first to come of those that can wait longest."""
+    return min(calls, key=lambda call: (-_rank(call), call.number))
+
+
+def _rank(call: Call) -> int:
+    """Urgent ones are first among one visitor's, patient ones last."""
+    return 0 if call.urgent else 2 if call.patient else 1
 
 
 def _busy(ahead: int) -> ServerBusy:

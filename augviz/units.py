@@ -1,4 +1,4 @@
-"""How numbers are written for people: bytes, pixels, seconds. Never used for computing."""
+"""How numbers are written for people: bytes, pixels, seconds, counts. Never used for computing."""
 
 from __future__ import annotations
 
@@ -31,3 +31,8 @@ def megapixels_text(width: int, height: int) -> str:
 def size_text(width: int, height: int) -> str:
     """Width before height, as everywhere on the screen: `512 x 384`."""
     return f"{width} × {height}"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 worker`, `3 workers`, `no workers`."""
+    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"

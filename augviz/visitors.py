@@ -11,13 +11,13 @@ import hmac
 import json
 import re
 import secrets
-import threading
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from starlette.requests import HTTPConnection
 
+from augviz.once import Once
 from augviz.settings import get_settings
 
 COOKIE = "augviz_visitor"
@@ -66,17 +66,9 @@ def signed(*parts: object) -> str:
     return hmac.new(secret(), json.dumps(parts).encode(), hashlib.sha256).hexdigest()[:32]
 
 
+@Once
 def secret() -> bytes:
     """What this server signs with: the setting, else random bytes."""
-    with _making:  # a cache alone has the first visitors, when they come together, make one each
-        return _secret()
-
-
-_making = threading.Lock()
-
-
-@lru_cache(maxsize=1)
-def _secret() -> bytes:
     return get_settings().secret.encode() or secrets.token_bytes(32)
 
 

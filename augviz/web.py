@@ -13,7 +13,6 @@ import contextlib
 import json
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from starlette.requests import Request
@@ -25,6 +24,7 @@ from augviz.answers import Answers, Question, Waiter
 from augviz.child import Answer
 from augviz.errors import ArgumentError, AugvizError, Cancelled, ServerBusy, StepError
 from augviz.model import QUALITIES
+from augviz.once import Once
 from augviz.recipes import Recipe, lookup
 from augviz.settings import get_settings
 from augviz.uploads import get_uploads, keep_swept
@@ -84,7 +84,7 @@ async def lifespan(app: object) -> AsyncIterator[None]:
         await asyncio.to_thread(pool.close)
 
 
-@lru_cache(maxsize=1)
+@Once
 def get_answers() -> Answers:
     """The answers that the whole server shares."""
     return Answers(get_pool())
@@ -98,12 +98,12 @@ def picture_question(recipe: Recipe, side: int, quality: str, upto: int | None =
     """The question for a picture: a JPEG of the result, or after `upto` steps (0 is the source)."""
     args = {**recipe.args(), "side": side, "quality": quality, "upto": upto, "bands": bands}
     name, is_quick = ("picture", recipe, side, quality, upto, bands), quality == "quick"
-    return Question(name, "picture", args, urgent=is_quick, blames=True)
+    return Question(name, "picture", args, urgent=is_quick, patient=not is_quick, blames=True)
 
 
 def report_question(recipe: Recipe) -> Question:
     """The question for the figures of every step."""
-    return Question(("report", recipe), "report", recipe.args(), blames=True)
+    return Question(("report", recipe), "report", recipe.args(), patient=True, blames=True)
 
 
 def thumb_question(recipe: Recipe, side: int, bands: Bands = None) -> Question:

@@ -113,17 +113,19 @@ class Pool:
         topic: str = "",
         seconds: float | None = None,
         urgent: bool = False,
+        patient: bool = False,
         visitor: str = "",
     ) -> Future[Answer]:
-        """Put a request in the queue, `urgent` ones ahead of the same visitor's others. With a session and a topic it takes
-        the place of an older one with the same.
+        """Put a request in the queue, `urgent` ones ahead of the same visitor's others, `patient` ones after everybody's.
+
+        With a session and a topic it takes the place of an older one with the same.
 
         Raises ServerBusy if the queue is full, WorkerError if the pool is closed. The future raises what `Child.ask` does,
         and ServerBusy where it had to make room; only `cancel` cancels it.
         """
         limit = self._seconds if seconds is None else seconds
         named = (session, topic) if session and topic else None
-        call = Call(next(self._numbers), function, args, limit, named, urgent=urgent, visitor=visitor)
+        call = Call(next(self._numbers), function, args, limit, named, urgent=urgent, patient=patient, visitor=visitor)
         with self._lock:
             if self._closed:
                 raise WorkerError("The workers have been closed.")
@@ -306,6 +308,7 @@ def _note(lane: _Lane, slot: _Slot, call: Call, began: float, outcome: Answer | 
         function=call.function,
         outcome=word,
         visitor=call.visitor,
+        patient=call.patient,
         queue_seconds=queued,
         seconds=seconds,
         pid=slot.child.pid if slot.child is not None else None,

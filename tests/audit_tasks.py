@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from augviz import tasks
+from augviz import loading, tasks
 from augviz.context import Context
 
 
@@ -23,6 +23,8 @@ def audit(args: Mapping[str, Any], context: Context) -> Any:
                 raise ZeroDivisionError("a mistake of ours")
             if how == "memory":
                 raise MemoryError
+            if how == "away":
+                loading.check_file(f"{args['path']}.none")
             if how == "slow":
                 time.sleep(600)
             os.kill(os.getpid(), signal.SIGKILL)

@@ -71,6 +71,8 @@ def test_an_audit_tells_what_failed_and_what_the_values_are(folder: Path) -> Non
 
     assert not app.exception
     assert metrics["Images seen"] == "6 of 6"
+    assert next(metric.delta for metric in app.metric if metric.label == "Images seen") == "4 in the numbers"
+    assert any(text.value.startswith("**Values**, from 4 of 6 images: mean") for text in app.markdown)
     assert metrics["Draws that failed"] == "2 of 6"
     assert metrics["One shape and dtype"] == "yes"
     assert any("step 2, HEDShift" in error.value for error in app.error)
@@ -93,7 +95,7 @@ def test_results_that_cannot_be_stacked_are_listed(folder: Path) -> None:
     assert set(frame["draws"]) == {1}
     [lines] = [code.value for code in app.code]
     assert [line.split("#")[1].strip() for line in lines.splitlines()] == [
-        "1 draws of 1 x uchar",
+        "1 draw of 1 x uchar",
         "4 draws of 3 x uchar",
     ]
 
@@ -120,6 +122,19 @@ def test_a_second_audit_takes_what_is_known_and_from_scratch_does_not(folder: Pa
     app.button(key="audit.anew").click().run()
     assert job_of(app).wait(120) == "done"
     assert records.read_bytes() != first
+
+
+def test_where_another_visitor_has_had_the_draws_forgotten_there_is_no_table_of_them(folder: Path) -> None:
+    app = audited(opened(folder))
+    table = next(one.proto for one in app.get("download_button") if one.proto.label == "CSV")
+    assert not table.disabled
+
+    job_of(app).records.unlink()
+    app.run()
+
+    table = next(one.proto for one in app.get("download_button") if one.proto.label == "CSV")
+    assert table.disabled
+    assert "audit once more" in table.help
 
 
 def test_a_folder_that_is_not_allowed_or_empty_is_a_sentence(folder: Path) -> None:

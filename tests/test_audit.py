@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
+import os
 import random
 import re
+import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from augviz import audit, audit_records, audit_report, audit_run, link, saved
-from augviz.audit import Finding, Plan
+from augviz import audit, audit_again, audit_records, audit_report, audit_run, link, saved
+from augviz.audit import Asked, Failure, Finding, Plan
 from augviz.audit_totals import KEPT_FAILURES, KEPT_SHAPES, KEPT_WORST, Totals
 from augviz.errors import ArgumentError, ImageError
 from augviz.model import Pipeline
@@ -115,7 +119,8 @@ def test_a_seed_depends_on_image_and_draw_and_never_changes() -> None:
 def test_failures_are_told_by_image_and_step_and_end_nothing(done: tuple[Totals, Path], plan: Plan) -> None:
     report = audit_report.document(plan, done[0], "p.json")
 
-    assert report["images"] == {"found": 8, "asked": 8, "seen": 8, "failed": 2}
+    assert report["images"] == {"found": 8, "asked": 8, "seen": 8, "measured": 6, "failed": 2}
+    assert report["share_seen"] == 6 / 8
     assert report["draws"] == {"asked": 16, "done": 16, "failed": 4, "at_full_size": 12}
     assert {one["image"] for one in report["failures"]} == auditing_folder.FAILING
     assert report["failed_at"] == [
@@ -141,17 +146,28 @@ def test_results_are_summed(done: tuple[Totals, Path], plan: Plan) -> None:
     assert json.loads(json.dumps(report, allow_nan=False)) == report
 
 
-def test_the_order_and_grouping_of_findings_does_not_show(done: tuple[Totals, Path], plan: Plan) -> None:
+def test_the_order_of_findings_does_not_show(done: tuple[Totals, Path], plan: Plan) -> None:
     expected = audit_report.document(plan, done[0])
     for seed in range(5):
-        mixed = findings(done, plan)
+        mixed, totals = findings(done, plan), Totals()
         random.Random(seed).shuffle(mixed)
-        whole, other = Totals(), Totals()
-        for number, finding in enumerate(mixed):
-            (whole if number % (seed + 1) else other).add(finding)
-        whole.merge(other)
+        for finding in mixed:
+            totals.add(finding)
 
-        assert audit_report.document(plan, whole) == expected
+        assert audit_report.document(plan, totals) == expected
+
+
+def test_an_image_is_in_the_numbers_by_any_draw_that_was_made(done: tuple[Totals, Path], plan: Plan) -> None:
+    expected = audit_report.document(plan, done[0])
+    failure = Failure("It took too long.", is_passing=True)
+    for lost in (0, 1):
+        totals = Totals()
+        for finding in findings(done, plan):
+            totals.add(replace(finding, failure=failure, seen=None) if finding.draw == lost else finding)
+        report = audit_report.document(plan, totals)
+
+        assert report["before"] == expected["before"]
+        assert (report["share_seen"], report["images"]["measured"], report["images"]["failed"]) == (6 / 8, 6, 8)
 
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(done: tuple[Totals, Path], plan: Plan, tmp_path: Path) -> None:
@@ -254,10 +270,68 @@ def test_the_table_has_a_line_for_each_draw_in_the_plan_s_order(done: tuple[Tota
 
 def test_a_name_that_looks_like_a_formula_is_none_in_the_table(done: tuple[Totals, Path], plan: Plan) -> None:
     [finding, *_] = findings(done, plan)
+    made = Finding("=cmd.png", "", 0, 1, None, finding.seen)
+    failed = Finding("+1.png", "", 0, 1, Failure("+1.png: it is cut.", step="@a", transform="Blur"), None)
+    sent = Finding("x.png", "", 0, 1, Failure("x.png: it is cut."), None)
     file = io.StringIO()
-    audit_report.write_csv([Finding("=cmd.png", "", 0, 1, None, finding.seen)], file)
+    audit_report.write_csv([made, failed, sent], file, {"x.png": "=1+1.png"})
+    rows = list(csv.DictReader(io.StringIO(file.getvalue())))
 
-    assert file.getvalue().splitlines()[1].startswith("'=cmd.png,")
+    assert [row["image"] for row in rows] == ["'=cmd.png", "'+1.png", "'=1+1.png"]
+    assert [row["error"] for row in rows] == ["", "'+1.png: it is cut.", "'=1+1.png: it is cut."]
+    assert rows[1]["step"] == "'@a"
+
+
+NAMES = ("a b.png", "it's \\ $x.png", "line\nand \x1b[31mred.png", "caf\u00e9 \u202e.png", "no text \udcff\udc801.png")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_printed_command_names_the_file_whatever_it_is_called(plan: Plan, name: str) -> None:
+    totals = Totals()
+    totals.add(Finding(name, "", 0, 7, Failure(f"{name}: it is cut."), None))
+    report = audit_report.document(plan, totals, name)
+    [command] = [line for line in audit_report.text(report).splitlines() if "-m augviz" in line]
+    shell = ["bash", "-c", f"python() {{ printf '%s\\0' \"$@\"; }}; {command}"]
+    words = subprocess.run(shell, capture_output=True, check=True).stdout.split(b"\0")
+
+    assert command.strip() == report["failures"][0]["command"]
+    assert command.isprintable()
+    assert words[3:5] == [os.fsencode(f"{plan.folder}/{name}"), os.fsencode(name)]
+
+
+def test_the_command_is_at_the_size_of_the_audit(plan: Plan) -> None:
+    sizes = {1024: "preview", 300: "preview", None: "apply"}
+    commands = [audit_again.command_of(replace(plan, max_side=side), "x.png", "-", 7) for side in sizes]
+    end = f"{plan.folder}/x.png PIPELINE --seed 7"
+
+    assert commands == [
+        f"python -m augviz preview {end} -o again.png",
+        f"python -m augviz preview {end} --max-side 300 -o again.png",
+        f"python -m augviz apply {end} -o again.png",
+    ]
+
+
+def test_one_of_a_thing_is_told_as_one(done: tuple[Totals, Path], plan: Plan) -> None:
+    totals, few = Totals(), replace(plan, images=plan.images[:1], found=2, draws=2)
+    [finding, *_] = findings(done, plan)
+    assert finding.seen is not None
+    steps = [{**step, "clipped": 0.5, "background": 0.0} for step in finding.seen["steps"]]
+    totals.add(replace(finding, seen={**finding.seen, "steps": steps}))
+    totals.add(Finding(finding.image, "", 1, 7, Failure("It failed.", "b", "Blur", 1), None))
+    text = audit_report.text(audit_report.document(few, totals))
+
+    assert "1 of 2 images, 1 in the numbers (50% of all), 2 draws, 1 at full size\n" in text
+    assert "1 draw of 1 image failed:\n" in text
+    assert "applied 1 time, " in text
+    assert "1 draw over 1 %)" in text
+    assert "0 of 1 crop near-empty" in text
+
+
+def test_a_failure_of_a_file_that_was_sent_has_no_command(plan: Plan) -> None:
+    totals, sent = Totals(), replace(plan, images=(Asked("0f.png", 1, 1, "mine.png"),))
+    totals.add(Finding("0f.png", "", 0, 7, Failure("0f.png: it is cut."), None))
+
+    assert "mine.png, draw 0: mine.png: it is cut." in audit_report.text(audit_report.document(sent, totals))
 
 
 def test_the_address_of_a_draw_opens_it_in_explore(done: tuple[Totals, Path], plan: Plan) -> None:

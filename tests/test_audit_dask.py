@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ import pytest
 from augviz import audit, audit_dask, audit_report, audit_run, saved
 from augviz.audit import Plan
 from augviz.audit_totals import Totals
-from augviz.errors import WorkerError
+from augviz.errors import SettingsError, WorkerError
+from augviz.workers import Pool
 from tests import auditing_folder
 from tests.test_cli import augviz, failure
 
@@ -104,12 +107,62 @@ def test_an_audit_that_was_begun_here_goes_on_in_the_cluster(
     assert report(plan, second) == local
 
 
+def test_a_worker_has_one_pool_of_a_kind_and_ends_the_others_when_nobody_uses_them() -> None:
+    started = threading.Barrier(8)
+
+    def used(_: int) -> Pool:
+        started.wait(60)
+        with audit_dask.pool_of(1, 0) as pool:
+            return pool
+
+    with ThreadPoolExecutor(8) as threads:
+        pools = set(threads.map(used, range(8)))
+    [shrunk] = pools
+    with audit_dask.pool_of(1, 0), audit_dask.pool_of(1, 10**10) as full:
+        shrunk.submit("sleep", {}).exception(60)
+        assert shrunk.pids()["render"] != []
+    with audit_dask.pool_of(1, 10**10) as again:
+        assert again is full
+    with pytest.raises(WorkerError, match="have been closed"):
+        shrunk.submit("sleep", {})
+
+    assert shrunk.pids()["render"] == []
+    with audit_dask.pool_of(1, 0) as fresh:
+        assert fresh is not shrunk
+
+
 def test_an_address_where_no_scheduler_is_is_a_sentence(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit_dask, "CONNECT_SECONDS", 1)
 
     with pytest.raises(WorkerError, match=r"tcp://127\.0\.0\.1:9: no Dask scheduler answers there"):  # noqa: SIM117
         with audit_dask.cluster(plan, "tcp://127.0.0.1:9"):
             pass
+
+
+def test_what_is_no_address_is_a_sentence_at_once(plan: Plan) -> None:
+    said = r"scheduler: an address as tcp://10\.0\.0\.1:8786 is needed, got 'bogus://x:1'\."
+    with pytest.raises(SettingsError, match=said), audit_dask.cluster(plan, "bogus://x:1"):
+        pass
+
+
+@pytest.mark.parametrize("scheme", ["tls", "wss"])
+def test_an_address_that_needs_certificates_which_are_not_there_is_a_sentence_at_once(plan: Plan, scheme: str) -> None:
+    said = rf"{scheme}://127\.0\.0\.1:9: Dask has no certificates for it here"
+    with pytest.raises(WorkerError, match=said), audit_dask.cluster(plan, f"{scheme}://127.0.0.1:9"):
+        pass
+
+
+def test_a_worker_that_does_not_see_the_folder_ends_the_audit_with_a_sentence(
+    address: str, plan: Plan, tmp_path: Path
+) -> None:
+    elsewhere, totals = dataclasses.replace(plan, folder=str(tmp_path / "unmounted")), Totals()
+    said = r"unmounted: the folder is not there for a worker; every worker must see it under this path\."
+    with pytest.raises(WorkerError, match=said), audit_dask.cluster(elsewhere, address) as runner:
+        audit_run.run(
+            elsewhere, runner, tmp_path / "f.jsonl", totals, tell=lambda done, total: None, stop=threading.Event()
+        )
+
+    assert totals.failed == 0
 
 
 def test_the_command_line_runs_on_the_cluster_of_the_address(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import threading
@@ -13,11 +14,11 @@ from typing import IO
 
 import pytest
 
-from augviz import audit, audit_kept, audit_records, audit_run, held_folder, saved
+from augviz import audit, audit_jobs, audit_kept, audit_records, audit_run, held_folder, saved
 from augviz.audit import Plan
 from augviz.audit_run import Runner
 from augviz.audit_totals import Totals
-from augviz.errors import ImageError
+from augviz.errors import ImageError, WorkerError
 from augviz.settings import Settings, get_settings
 from augviz.workers import Pool
 from tests import samples
@@ -125,6 +126,54 @@ def test_a_crash_that_comes_again_stays(plan: Plan, runner: Runner, tmp_path: Pa
     assert run(plan, runner, records) == (failed, 3)
 
 
+def test_a_file_that_was_away_is_drawn_when_it_is_back_as_it_was(plan: Plan, runner: Runner, tmp_path: Path) -> None:
+    records, file = tmp_path / "findings.jsonl", Path(plan.folder, "b.png")
+    file.rename(tmp_path / "away.png")
+    assert run(plan, runner, records) == ({"b.png": "b.png: there is no such file."}, 0)
+    (tmp_path / "away.png").rename(file)
+
+    assert run(plan, runner, records) == ({}, 2)
+
+
+def test_a_file_that_was_away_for_the_worker_only_is_drawn_by_the_next_run(
+    plan: Plan, runner: Runner, tmp_path: Path
+) -> None:
+    records = tmp_path / "findings.jsonl"
+    fail(plan, "b.png", "away")
+
+    assert list(run(plan, runner, records)[0]) == ["b.png"]
+    assert run(plan, runner, records) == ({}, 2)
+
+
+def test_a_link_that_leads_nowhere_stays_a_failure(plan: Plan, runner: Runner, tmp_path: Path) -> None:
+    records = tmp_path / "findings.jsonl"
+    Path(plan.folder, "d.png").symlink_to(tmp_path / "nowhere.png")
+    plan = audit.plan(plan.folder, plan.pipeline)
+    failed, _ = run(plan, runner, records)
+
+    assert failed == {"d.png": "d.png: there is no such file."}
+    assert run(plan, runner, records) == (failed, 4)
+
+
+def test_a_pipe_with_the_name_of_an_image_is_not_waited_for(plan: Plan, runner: Runner, tmp_path: Path) -> None:
+    os.mkfifo(Path(plan.folder, "d.png"))
+    plan = audit.plan(plan.folder, plan.pipeline)
+
+    assert run(plan, runner, tmp_path / "findings.jsonl")[0] == {"d.png": "d.png: this is not a regular file."}
+
+
+def test_a_folder_that_is_away_ends_the_audit_which_goes_on_when_it_is_back(
+    plan: Plan, runner: Runner, tmp_path: Path
+) -> None:
+    records, folder = tmp_path / "findings.jsonl", Path(plan.folder)
+    folder.rename(tmp_path / "away")
+    with pytest.raises(WorkerError, match=rf"{folder}: the folder is not there for a worker; every worker must see it"):
+        run(plan, runner, records)
+    (tmp_path / "away").rename(folder)
+
+    assert run(plan, runner, records) == ({}, 0)
+
+
 def test_two_audits_do_not_write_to_one_file(plan: Plan, tmp_path: Path) -> None:
     records = tmp_path / "findings.jsonl"
     said = pytest.raises(ImageError, match="another audit is writing to this file of findings; wait")
@@ -133,7 +182,44 @@ def test_two_audits_do_not_write_to_one_file(plan: Plan, tmp_path: Path) -> None
             pass
 
 
+def test_findings_that_somebody_has_removed_are_a_sentence(plan: Plan, tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"none.jsonl: the findings cannot be read: No such file or directory\."):
+        list(audit_records.findings_of(tmp_path / "none.jsonl", plan))
+
+
+def test_an_audit_for_whose_findings_there_is_no_room_is_refused(
+    plan: Plan, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = audit_kept.place(plan)
+    (settings.cache_folder / "copy.tif").write_bytes(bytes(50_000))
+    monkeypatch.setenv("AUGVIZ_CACHE_QUOTA_BYTES", "60 kB")
+    get_settings.cache_clear()
+    audit_kept.check_room(plan, records)
+    larger = dataclasses.replace(plan, draws=10)
+    said = r"take about 60 kB, but of the server's quota of 60 kB, 50 kB are used\."
+    with pytest.raises(ImageError, match=said):
+        audit_kept.check_room(larger, records)
+    with pytest.raises(ImageError, match=said):
+        audit_jobs.start(larger, records)
+    (settings.cache_folder / "copy.tif").unlink()
+    records.write_bytes(bytes(55_000))
+
+    audit_kept.check_room(larger, records)  # what is there already needs no room, but that it has
+
+
 # When they are removed
+
+
+def test_from_scratch_leaves_the_findings_that_another_process_writes(plan: Plan, tmp_path: Path) -> None:
+    records = tmp_path / "findings.jsonl"
+    audit_jobs.forget(records)
+    with audit_records.opened(records, plan, lambda finding: None):
+        with pytest.raises(ImageError, match="another audit is writing to this file of findings; wait"):
+            audit_jobs.forget(records)
+        assert records.exists()
+    audit_jobs.forget(records)
+
+    assert not records.exists()
 
 
 def test_findings_that_nobody_has_used_for_days_are_removed(plan: Plan, settings: Settings) -> None:

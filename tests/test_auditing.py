@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import pyvips
 
-from augviz import auditing, catalog, engine, images, saved
+from augviz import audit_values, auditing, catalog, engine, images, saved
 from augviz.context import Context
 from augviz.errors import ImageError, StepError
 from tests import pictures, samples
@@ -32,7 +32,7 @@ def photo(tmp_path: Path) -> Path:
 def test_the_values_of_an_image_are_those_that_numpy_finds(dtype: str, bands: int) -> None:
     image = pictures.vips(90, 70, bands, dtype)
     array = image.numpy().reshape(-1, bands).astype(float)
-    found = auditing.figures(image)
+    found = audit_values.figures(image)
 
     assert found["counts"] == [len(array)] * bands
     assert found["sums"] == pytest.approx(array.sum(axis=0).tolist(), rel=1e-9)
@@ -45,7 +45,7 @@ def test_values_that_are_no_numbers_are_counted_and_left_out() -> None:
     array = pictures.smooth(40, 30, 2, "float32").astype(np.float32)
     array[3, 4, 0], array[5, 6, 0], array[:, :, 1] = np.nan, np.inf, -np.inf
     finite = array[..., 0][np.isfinite(array[..., 0])].astype(float)
-    found = auditing.figures(pyvips.Image.new_from_array(array))
+    found = audit_values.figures(pyvips.Image.new_from_array(array))
 
     assert found["unreal"] == 2 + 1200
     assert found["counts"] == [1198, 0]
@@ -69,7 +69,7 @@ def test_a_draw_is_the_one_that_the_command_line_makes(photo: Path) -> None:
     assert found["after"]["sums"] == pytest.approx(array.sum(axis=(1, 2), dtype=float).tolist(), rel=1e-6)
     assert found["steps"][-1]["high"] == pytest.approx(float(array.max()))
     assert found["into_normalize"]["format"] == "uchar"
-    assert found["before"] == auditing.figures(samples.rgb(200, 160))
+    assert found["before"] == audit_values.figures(samples.rgb(200, 160))
 
 
 def test_clipping_is_what_a_step_adds_to_what_was_there(tmp_path: Path) -> None:
@@ -91,8 +91,7 @@ def test_fills_and_formats_without_limits_are_not_called_clipping(photo: Path) -
     assert [step["clipped"] for step in steps] == [None, None]
 
 
-def test_the_crops_are_those_of_the_catalogue() -> None:
-    assert {name for name in catalog.TRANSFORMS if "Crop" in name} == auditing.CROPS
+def test_the_families_that_can_clip_are_those_of_the_catalogue() -> None:
     assert {spec.family for spec in catalog.TRANSFORMS.values()} >= auditing.CAN_CLIP
 
 
@@ -121,10 +120,94 @@ def test_a_crop_of_background_is_found_at_full_size_though_the_image_is_shrunk(t
     assert shares == [1.0, 0.0, pytest.approx(0.5)]
 
 
+NORMALIZE = {"transform": "Normalize", "args": {"mean": [0.4, 0.5, 0.6], "std": [50, 60, 70]}}
+CROP = {"id": "crop", "transform": "RandomCrop", "args": {"height": 64, "width": 64}, "p": 1.0}
+BRIGHTER = {
+    "id": "bright",
+    "transform": "RandomBrightnessContrast",
+    "args": {"brightness_limit": [0.3, 0.3], "contrast_limit": [0.1, 0.1]},
+    "p": 1.0,
+}
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A large image whose deviation is lost where it is shrunk."""
+    values = np.random.default_rng(3).integers(0, 256, (2000, 3000, 3), dtype=np.uint8)
+    path = tmp_path_factory.mktemp("noise") / "noise.png"
+    pyvips.Image.new_from_array(values).copy(interpretation="srgb").pngsave(str(path), compression=1)
+    return path
+
+
+def moments(figures: dict[str, Any]) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation by band."""
+    counts, sums, squares = (np.array(figures[key], float) for key in ("counts", "sums", "squares"))
+    mean = sums / counts
+    return mean.tolist(), np.sqrt(squares / counts - mean**2).tolist()
+
+
+def of_numpy(path: Path, *steps: dict[str, Any], seed: int) -> tuple[np.ndarray, tuple[list[float], list[float]]]:
+    """What the library makes of it at full size, and its mean and deviation."""
+    array = engine.apply(images.open_image(path), saved.load({"format": 1, "steps": list(steps)}), seed).array()
+    pixels = array.reshape(-1, array.shape[-1]).astype(float)
+    return array, (pixels.mean(axis=0).tolist(), pixels.std(axis=0).tolist())
+
+
+def test_what_goes_into_normalize_after_a_crop_of_a_large_image_is_at_full_size(noise: Path) -> None:
+    before = (CROP, {"transform": "HorizontalFlip", "p": 1.0}, BRIGHTER)
+    found = seen(noise, *before, NORMALIZE, seed=11)
+    array, (mean, std) = of_numpy(noise, *before, seed=11)
+    crop, _ = of_numpy(noise, *before[:2], seed=11)
+
+    assert moments(found["into_normalize"]) == (pytest.approx(mean), pytest.approx(std))
+    assert found["into_normalize"]["counts"] == [64 * 64] * 3
+    assert moments(found["after"])[1] == pytest.approx(
+        [s / k for s, k in zip(std, (50, 60, 70), strict=True)], rel=1e-4
+    )
+    assert [(step["low"], step["high"]) for step in found["steps"][:3]] == [
+        (crop.min(), crop.max()),
+        (crop.min(), crop.max()),
+        (array.min(), array.max()),
+    ]
+    at_limits = [np.mean(one == 0) + np.mean(one == 255) for one in (crop, array)]
+    assert found["steps"][2]["clipped"] == pytest.approx(at_limits[1] - at_limits[0], abs=0.005)
+
+
+def test_what_goes_into_normalize_is_not_shrunk_for_what_comes_after_it(tmp_path: Path) -> None:
+    values = np.random.default_rng(4).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    path = tmp_path / "noise.png"
+    pyvips.Image.new_from_array(values).copy(interpretation="srgb").pngsave(str(path))
+    flip = {"transform": "HorizontalFlip", "p": 1.0}
+    padded = {"transform": "PadIfNeeded", "args": {"min_height": 400, "min_width": 400, "value": [0, 0, 0]}, "p": 1.0}
+    found = seen(path, flip, NORMALIZE, padded, max_side=128)
+
+    assert not found["exact"]
+    assert found["into_normalize"]["counts"] == [90 * 120] * 3
+    assert moments(found["into_normalize"])[1] == pytest.approx(values.reshape(-1, 3).std(axis=0).tolist())
+
+
+def test_a_crop_that_does_not_fit_is_shrunk_no_more_than_it_has_to_be(noise: Path) -> None:
+    crop = {"transform": "CenterCrop", "args": {"height": 600, "width": 600}, "p": 1.0}
+    found = seen(noise, crop, NORMALIZE, max_side=300)
+
+    assert found["into_normalize"]["counts"] == [300 * 300] * 3
+    assert found["after"]["counts"] == [300 * 300] * 3
+
+
+def test_what_does_not_fit_before_and_between_crops_is_shrunk(noise: Path) -> None:
+    flip = {"transform": "HorizontalFlip", "p": 1.0}
+    crop = {"transform": "CenterCrop", "args": {"height": 64, "width": 64}, "p": 1.0}
+    padded = {"transform": "PadIfNeeded", "args": {"min_height": 2000, "min_width": 2000, "value": [0, 0, 0]}, "p": 1.0}
+    steps = seen(noise, flip, crop, padded, crop, max_side=300)["steps"]
+    shrunk = [step["high"] < 220 for step in steps]
+
+    assert shrunk == [True, False, True, False]
+
+
 def test_background_is_not_judged_where_white_is_unknown() -> None:
-    assert auditing.background_share(pictures.vips(dtype="float32")) is None
-    assert auditing.background_share(pyvips.Image.black(9, 9, bands=4)) == 1.0
-    assert auditing.background_share((pyvips.Image.black(9, 9) + 60000).cast("ushort")) == 1.0
+    assert audit_values.background_share(pictures.vips(dtype="float32")) is None
+    assert audit_values.background_share(pyvips.Image.black(9, 9, bands=4)) == 1.0
+    assert audit_values.background_share((pyvips.Image.black(9, 9) + 60000).cast("ushort")) == 1.0
 
 
 def test_no_stage_is_longer_than_asked_for_where_images_are_shrunk(tmp_path: Path) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from augviz import link
+from augviz.model import Pipeline, Step
+from augviz.sources import SourceRef
 from augviz.visitors import COOKIE, NO_COOKIE
 from tests.browsing import RESULT, STILL, click, rest
-from tests.live import LiveServer, live_server, until
+from tests.live import ROOT, LiveServer, live_server, until
 from tests.relaying import Relay, relaying
 from tests.samples import rgb
 
@@ -24,9 +27,26 @@ LISTEN = """
 """
 
 
+STATE = link.encode(SourceRef("sample", "chelsea"), Pipeline((Step("f", "HorizontalFlip", p=1.0),)), 42)
+
+PAGES = {path.stem: path.stem for path in sorted((ROOT / "pages").glob("*.py"))} | {
+    "explore": "",
+    "inspection": "inspect",
+}
+"""Their addresses, by file."""
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with live_server(tmp_path_factory.mktemp("secure")) as running:
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("images").resolve()
+    for number in range(2):
+        rgb(120 + number, 90).write_to_file(str(place / f"{number}.png"))
+    return place
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, images: Path) -> Iterator[LiveServer]:
+    with live_server(tmp_path_factory.mktemp("secure"), AUGVIZ_FOLDERS=str(images)) as running:
         yield running
 
 
@@ -97,15 +117,60 @@ def test_inspect_works_with_its_tiles_and_charts(context: BrowserContext, server
     assert watched.violations() == []
 
 
-@pytest.mark.parametrize("path", ["memory", "transforms"])
-def test_every_other_page_works(context: BrowserContext, server: LiveServer, path: str) -> None:
+def measure(page: Page, _images: Path) -> None:
+    """Measure each step, and see the chart."""
+    page.locator(".st-key-measure-question").get_by_text("Per step", exact=True).click()
+    page.wait_for_url("**measure.question=**")
+    page.wait_for_selector(STILL)
+    click(page, "measure-start")
+    page.locator(".st-key-measure-chart-steps .main-svg").first.wait_for(timeout=120_000)
+
+
+def audit(page: Page, images: Path) -> None:
+    """Audit the pipeline of a link on the images of a folder, and see a chart."""
+    page.goto(page.url.replace("/audit", f"/?s={STATE}"))
+    rest(page)
+    page.get_by_role("link", name="Audit").click()
+    page.wait_for_url("**/audit")
+    page.wait_for_selector(STILL)
+    field = page.locator(".st-key-audit-folder input")
+    field.fill(str(images))
+    field.press("Enter")
+    page.wait_for_selector(STILL)
+    click(page, "audit-start")
+    page.locator(".st-key-audit-chart-seconds .main-svg").first.wait_for(timeout=120_000)
+
+
+def memory(page: Page, _images: Path) -> None:
+    page.locator(".js-plotly-plot, [data-testid='stPlotlyChart'] svg").first.wait_for()
+
+
+def transforms(page: Page, _images: Path) -> None:
+    """Open one, and see its example."""
+    page.goto(f"{page.url.split('?')[0]}?transform=Rotate")
+    page.locator(".augviz-example img").nth(1).wait_for()
+
+
+USED: dict[str, Callable[[Page, Path], None]] = {
+    "audit": audit,
+    "measure": measure,
+    "memory": memory,
+    "transforms": transforms,
+}
+"""What is done on a page before what the browser complained of is looked at; the tests above use Explore and Inspect."""
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_works(context: BrowserContext, server: LiveServer, images: Path, name: str) -> None:
     watched = Watched(context)
     page = watched.page
-    page.goto(f"{server.url}/{path}")
+    page.goto(f"{server.url}/{PAGES[name]}" + f"?s={STATE}" * (name == "measure"))
     page.wait_for_selector(STILL)
     expect(page.locator("[data-testid='stMainBlockContainer']")).not_to_be_empty()
-    if path == "memory":
-        page.locator(".js-plotly-plot, [data-testid='stPlotlyChart'] svg").first.wait_for()
+    expect(page.get_by_role("dialog")).to_have_count(0)  # "Page not found"
+    if name in USED:
+        USED[name](page, images)
+        page.wait_for_selector(STILL)
     click(page, "about-open")
     expect(page.get_by_role("dialog")).to_contain_text("Where your data goes")
     page.wait_for_selector(STILL)

@@ -513,3 +513,7 @@ def test_rotate_with_crop_border_works_where_it_is_not_stopped() -> None:
         step = Step("a", "Rotate", (("crop_border", True), ("limit", (degrees, degrees))), p=1.0)
         if not catalog.problems(step, facts(301, 199)):
             assert engine.build_step(step, 1)(image=black)["image"].width > 0
+
+
+def test_the_crops_are_those_of_the_table() -> None:
+    assert {name for name in catalog.TRANSFORMS if "Crop" in name} == catalog.CROPS

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +14,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests import auditing_folder, samples
+from tests.live import until
 from tests.test_cli import KILLER, ROOT, augviz, failure, ok
 
 KEYS = [
@@ -72,7 +76,7 @@ def test_a_failure_is_made_again_by_its_command(folder: Path, pipeline: Path) ->
 def test_where_nothing_fails_the_status_is_0(folder: Path, pipeline: Path) -> None:
     text = ok("audit", folder / "a", pipeline, "--limit", 1)
 
-    assert text.startswith("1 of 2 images (50%), 1 draws, 1 of them at full size\nno draw failed\n")
+    assert text.startswith("1 of 2 images, 1 in the numbers (50% of all), 1 draw, 1 at full size\nno draw failed\n")
 
 
 def test_a_crash_of_the_library_costs_one_draw_its_result(tmp_path: Path) -> None:
@@ -134,7 +138,16 @@ def test_an_audit_that_was_killed_goes_on_with_its_records(tmp_path: Path, pipel
         (("{folder}", "{pipeline}", "--max-side", "9"), "at least 16 pixels"),
         (("{folder}", "{pipeline}", "--max-side", "99", "--full-size"), "not allowed with"),
         (("{folder}", "{pipeline}", "--csv", "{empty}/table.txt"), ".csv"),
+        (("{folder}", "{pipeline}", "--csv", "{empty}/none/table.csv"), "--csv: there is no folder"),
         (("{folder}", "{pipeline}", "--records", "{empty}"), "is a folder"),
+        (
+            ("{folder}", "{pipeline}", "--records", "/dev/full"),
+            "/dev/full: findings can only be kept in a regular file",
+        ),
+        (("{folder}", "{pipeline}", "--scheduler", "bogus://x"), "tcp://10.0.0.1:8786 is needed, got 'bogus://x'"),
+        (("{folder}", "{pipeline}", "--scheduler", "bogus://x:80"), "is needed, got 'bogus://x:80'"),
+        (("{folder}", "{pipeline}", "--scheduler", "tcp://x:65536"), "is needed, got 'tcp://x:65536'"),
+        (("{folder}", "{pipeline}", "--scheduler", " "), "is needed, got ' '"),
         (("{folder}", "{pipeline}", "--records", "{empty}/none/f.jsonl"), "no folder"),
         (("{folder}", "{pipeline}", "--records", "{folder}/notes.txt"), "something else than this audit"),
     ],
@@ -146,6 +159,61 @@ def test_what_cannot_be_audited_is_one_line(
     places: dict[str, Any] = {"folder": folder, "pipeline": pipeline, "empty": tmp_path / "empty"}
 
     assert words in failure("audit", *(one.format(**places) for one in arguments))
+
+
+def test_a_reader_that_has_seen_enough_does_not_change_the_status(folder: Path, pipeline: Path) -> None:
+    command = [sys.executable, "-m", "augviz", "audit", str(folder), str(pipeline), "--json"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+
+    assert (process.wait(120), process.stderr.read()) == (1, b"")
+    process.stderr.close()
+
+
+def test_a_file_whose_name_is_not_utf_8_fails_in_one_sentence(tmp_path: Path, pipeline: Path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    samples.rgb(60, 50).pngsave(str(tmp_path / "good.png"))
+    name = os.fsdecode(b"bad\xff.png")
+    shutil.copy(tmp_path / "good.png", folder / name)
+    said = "bad?.png: a file whose name or folder is not UTF-8 cannot be opened; rename it."
+    report = json.loads(audited(1, folder, pipeline, "--json"))
+
+    assert [one["error"] for one in report["failures"]] == [said]
+    assert f"bad?.png, draw 0: {said}" in audited(1, folder, pipeline)
+    assert failure("preview", folder / name, pipeline, "-o", tmp_path / "out.png") == f"augviz: {said}"
+
+
+def test_a_name_that_the_terminal_cannot_show_is_printed_in_ascii(tmp_path: Path, pipeline: Path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    (folder / "\N{OWL}.png").write_text("no image")
+
+    assert "\\U0001f989.png" in audited(1, folder, pipeline, PYTHONIOENCODING="ascii")
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_an_interruption_says_what_is_kept(tmp_path: Path, pipeline: Path, is_kept: bool) -> None:
+    folder, records = tmp_path / "images", tmp_path / "findings.jsonl"
+    folder.mkdir()
+    samples.rgb(400, 300).jpegsave(str(folder / "a.jpg"))
+    arguments = ["audit", str(folder), str(pipeline), "--draws", "1000", "--csv", str(tmp_path / "table.csv")]
+    arguments += ["--records", str(records)] if is_kept else []
+    process = subprocess.Popen(
+        [sys.executable, "-m", "augviz", *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    until(lambda: psutil.Process(process.pid).children())
+    process.send_signal(signal.SIGINT)
+    told = process.communicate(timeout=60)[1]
+    words = (
+        f"are kept in {records}, and the same command goes on from there" if is_kept else "are not kept, which takes"
+    )
+
+    assert process.returncode == 128 + signal.SIGINT
+    assert words in told
+    assert told.count("\n") == 1
 
 
 def test_the_documented_options_are_those_that_there_are() -> None:

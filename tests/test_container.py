@@ -161,6 +161,17 @@ def test_the_environment_names_settings_only() -> None:
     assert set(service["build"]["args"]) <= {text.split("=")[0] for text in given(stages()[1], "ARG")}
 
 
+def test_the_extras_that_the_documents_name_are_let_into_the_build() -> None:
+    texts = [DOCKERFILE, (DEPLOY / "compose.yaml").read_text(), (ROOT / "docs" / "hosting.md").read_text()]
+    named = [set(re.findall(r"-r (requirements-[\w-]+\.txt)", re.sub(r"pip install .*", "", text))) for text in texts]
+    sources = {source for source, _target in copied(stages()[1])}
+
+    assert all("requirements-dask.txt" in names for names in named)
+    assert [name for name in set().union(*named) if name not in sources or not is_let_through(name)] == []
+    assert "${EXTRAS}" in given(stages()[1], "RUN")[0]
+    assert composed(AUGVIZ_EXTRAS="x")["services"]["augviz"]["build"]["args"]["EXTRAS"] == "x"
+
+
 def test_the_version_of_pytorch_is_the_tested_one() -> None:
     [line] = [one for one in (ROOT / "requirements-torch.txt").read_text().splitlines() if one.startswith("torch==")]
 
@@ -204,6 +215,19 @@ def test_proxy_and_app_agree_on_name_base_path_and_upload_limit() -> None:
     assert proxy["AUGVIZ_UPLOAD_LIMIT"] == app["AUGVIZ_UPLOAD_BYTES"] == "123"
     assert proxy["AUGVIZ_HOST"] == app["STREAMLIT_SERVER_ALLOWED_HOSTS"] == GIVEN["AUGVIZ_HOST"]
     assert composed()["services"]["proxy"]["environment"]["AUGVIZ_PREFIX"] == ""
+
+
+@pytest.mark.parametrize("name", ["", "X-Forwarded-User", "X-Auth-User"])
+def test_the_proxy_drops_the_header_that_the_app_trusts(name: str) -> None:
+    services = composed(AUGVIZ_TRUSTED_HEADER=name)["services"]
+    dropped = re.findall(r'proxy_set_header (\S+) "";', filled_in(TEMPLATE, services["proxy"]["environment"]))
+
+    assert services["augviz"]["environment"]["AUGVIZ_TRUSTED_HEADER"] == name
+    assert dropped == [name or "X-Forwarded-User"]
+
+
+def test_a_visitor_has_fewer_render_processes_than_a_machine_of_some_cores() -> None:
+    assert int(composed()["services"]["augviz"]["environment"]["AUGVIZ_RENDERS_PER_VISITOR"]) in (1, 2, 3)
 
 
 def test_the_template_s_names_are_all_given_and_all_used() -> None:

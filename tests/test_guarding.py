@@ -84,12 +84,22 @@ def test_no_other_sites_page_opens_a_socket(server: LiveServer) -> None:
         connect(f"{own}/augviz/feed/x", origin=server.url)  # no cookie
 
 
-def test_streamlits_metrics_are_not_there_unless_metrics_are_on(server: LiveServer) -> None:
-    paths = ("/_stcore/metrics", "/_stcore/metrics/", "/_stcore/metrics?families=session_events_total")
-    replies = [fetch(server.url + path, ME, method) for path in paths for method in ("GET", "OPTIONS", "HEAD")]
+@pytest.mark.parametrize("room", ["augviz", "_stcore"])
+@pytest.mark.parametrize("who", [{}, ME, {"Accept": "text/html"}], ids=["nobody", "a visitor", "a browser"])
+def test_metrics_are_not_there_unless_they_are_on(server: LiveServer, room: str, who: dict[str, str]) -> None:
+    paths = (f"/{room}/metrics", f"/{room}/metrics/", f"/{room}/metrics?families=session_events_total")
+    replies = [fetch(server.url + path, who, method) for path in paths for method in ("GET", "OPTIONS", "HEAD")]
 
     assert {reply.status for reply in replies} == {404}
-    assert json.loads(replies[0].body) == {"error": NO_METRICS}
+    assert NO_METRICS in replies[0].body.decode()
+
+
+@pytest.mark.parametrize("path", ["/augviz/metrics", "/_stcore/metrics"])
+def test_where_a_proxy_names_users_metrics_that_are_off_are_not_there_for_nobody_either(path: str) -> None:
+    with serving([], [Middleware(Guard, base_path="lab", trusted_header="x-user")]) as url:
+        replies = [fetch(f"{url}/lab{path}"), fetch(f"{url}/lab{path}", {"X-User": "ann"}), fetch(f"{url}/lab/")]
+
+    assert [reply.status for reply in replies] == [404, 404, 403]
 
 
 def test_a_page_of_one_visitor_shows_addresses_that_refuse_another(server: LiveServer) -> None:
@@ -173,6 +183,24 @@ def test_the_cookie_is_for_https_only_where_the_page_is() -> None:
     assert "Secure" not in plain.headers["set-cookie"]
     assert proxied.headers["set-cookie"].endswith("; Secure")
     assert "strict-transport-security" not in plain.headers
+
+
+def test_cookies_of_streamlit_are_for_https_only_too_where_the_page_is(server: LiveServer) -> None:
+    plain = fetch(f"{server.url}/_stcore/health").headers["set-cookie"]
+    proxied = fetch(f"{server.url}/_stcore/health", {"X-Forwarded-Proto": "https"}).headers["set-cookie"]
+
+    assert plain.startswith("_streamlit_xsrf=")
+    assert "Secure" not in plain
+    assert proxied.startswith("_streamlit_xsrf=")
+    assert proxied.endswith("; Secure")
+
+
+def test_a_cookie_that_is_for_https_only_stays_as_it_is() -> None:
+    async def page(_request: Request) -> Response:
+        return PlainTextResponse("A text", headers={"Set-Cookie": "secure=secure; Path=/; secure"})
+
+    with serving([Route("/", page)], [Middleware(Guard, hsts_seconds=60)]) as url:
+        assert fetch(url).headers["set-cookie"] == "secure=secure; Path=/; secure"
 
 
 def test_the_policy_allows_the_pages_own_inline_scripts_and_no_others() -> None:

@@ -106,10 +106,12 @@ def test_the_app_counts_and_logs_without_names_and_only_where_it_shall(tmp_path:
         after = samples(server.url)
         refused = fetch(f"{server.url}/augviz/picture/x/quick.jpg").status
         streamlits = [fetch(f"{server.url}/_stcore/metrics", headers).status for headers in (who, ME)]
+        beside = fetch(f"{server.url}/augviz/metrics/x", ME).status
     told = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
 
     assert refused == 403
     assert streamlits == [200, 403]
+    assert beside == 403
     restarts = 'augviz_worker_restarts_total{lane="render"}'
     assert after[restarts] == before.get(restarts, 0) + 1
     assert {"worker_start", "render_start", "render_end"} <= {line["event"] for line in told}

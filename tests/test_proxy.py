@@ -187,6 +187,7 @@ def test_the_cookies_are_for_encrypted_connections_and_hidden_from_scripts(
     [mine] = [one for one in context.cookies() if one["name"] == COOKIE]
 
     assert (mine["secure"], mine["httpOnly"], mine["sameSite"], mine["path"]) == (True, True, "Lax", f"/{BASE_PATH}")
+    assert {one["name"]: one["secure"] for one in context.cookies()} == {COOKIE: True, "_streamlit_xsrf": True}
     assert mine["value"] not in page.evaluate("document.cookie")
 
 
@@ -313,24 +314,33 @@ def test_a_socket_of_this_origin_is_opened(hosted: Hosted) -> None:
         assert opened.response.status_code == 101
 
 
-def test_a_file_of_passwords_is_asked_for_as_the_document_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["X-Forwarded-User", "X-Auth-User"])
+def test_a_file_of_passwords_is_asked_for_as_the_document_says(tmp_path: Path, name: str) -> None:
     text = (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8")
     [lines] = re.findall(r"(?s)    (auth_basic .*?\$remote_user;)\n", text)
     hashed = subprocess.run(["openssl", "passwd", "-apr1", "secret"], capture_output=True, text=True, check=True).stdout
     (tmp_path / "passwords").write_text(f"ann:{hashed}", encoding="utf-8")
     lines = lines.replace("/etc/nginx/passwords", str(tmp_path / "passwords"))
-    changed = {'proxy_set_header X-Forwarded-User "";': lines}
-    env = composed(AUGVIZ_TRUSTED_HEADER="X-Forwarded-User")["services"]["augviz"]["environment"]
-    forged = {"X-Forwarded-User": "ann"}
+    changed = {'proxy_set_header ${AUGVIZ_TRUSTED_HEADER} "";': lines}
+    named = {"AUGVIZ_TRUSTED_HEADER": name}
+    env = composed(**named)["services"]["augviz"]["environment"]
+    forged = {name: "ann"}
     ann = {"Authorization": f"Basic {base64.b64encode(b'ann:secret').decode()}"}
     with live_server(tmp_path, **env) as server:
-        with proxying(tmp_path / "open", port_of(server)) as proxy:
+        with proxying(tmp_path / "open", port_of(server), **named) as proxy:
             without = proxy.ask("/", headers=forged)
-        with proxying(tmp_path / "closed", port_of(server), changed=changed) as proxy:
+        with proxying(tmp_path / "closed", port_of(server), changed=changed, **named) as proxy:
             stranger, known = proxy.ask("/", headers=forged), proxy.ask("/", headers={**ann, **forged})
 
     assert (without.status, b"names nobody" in without.body) == (403, True)  # by the app: what was forged is dropped
     assert (stranger.status, known.status) == (401, 200)
+
+
+@pytest.mark.parametrize("unfilled", ["${AUGVIZ_NOT_EXPORTED}", ""])
+def test_without_the_name_of_the_trusted_header_nginx_does_not_start(tmp_path: Path, unfilled: str) -> None:
+    changed = {"${AUGVIZ_TRUSTED_HEADER}": unfilled}
+    with pytest.raises(RuntimeError, match=r"unknown|number of arguments"), proxying(tmp_path, 9, changed=changed):
+        pass
 
 
 def test_the_log_has_no_addresses(context: BrowserContext, hosted: Hosted) -> None:

@@ -185,7 +185,7 @@ def test_an_upload_ends_with_its_server_and_the_page_says_so(
         serving.process.wait()
     rest(page)
 
-    expect(page.get_by_text("The link was made with an upload")).to_be_visible()
+    expect(page.get_by_text("The address was made with an upload")).to_be_visible()
     assert (page.locator(RESULT).get_attribute("alt") or "").startswith("astronaut.png after")
     assert page.get_by_role("spinbutton", name="Seed").input_value() == seed
 

@@ -25,7 +25,10 @@ from tests.live import LiveServer, fetch, live_server, serving
 def test_behind_a_proxy_who_is_not_named_is_refused_everything(tmp_path: Path) -> None:
     named = {"X-Forwarded-User": "ann", **ME}
     with live_server(
-        tmp_path, AUGVIZ_TRUSTED_HEADER="X-Forwarded-User", STREAMLIT_SERVER_ENABLE_AGENT_API="true"
+        tmp_path,
+        AUGVIZ_TRUSTED_HEADER="X-Forwarded-User",
+        AUGVIZ_METRICS="1",  # where they are off, they are not there for anybody
+        STREAMLIT_SERVER_ENABLE_AGENT_API="true",
     ) as server:
         asked = [
             one.address or "/" for one in served() if "Socket" not in one.kind and one.address != "/_stcore/health"
@@ -84,7 +87,7 @@ def signing_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]
     )
     (home / "libraries" / "authlib").mkdir(parents=True)
     (home / "libraries" / "authlib" / "__init__.py").touch()
-    settings = {"HOME": str(home), "PYTHONPATH": str(home / "libraries"), "AUGVIZ_SIGN_IN": "1"}
+    settings = {"HOME": str(home), "PYTHONPATH": str(home / "libraries"), "AUGVIZ_SIGN_IN": "1", "AUGVIZ_METRICS": "1"}
     with live_server(home, STREAMLIT_SERVER_ENABLE_AGENT_API="true", **settings) as running:
         yield running
 

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augviz.child import Call
-from augviz.turns import URGENT_IN_A_ROW, Turns
+from augviz.turns import PROMPT_IN_A_ROW, Turns
 
 VISITORS = st.sampled_from("abcd")
 
 
-def call(number: int, visitor: str, *, urgent: bool = False) -> Call:
-    return Call(number, "echo", {}, 60, urgent=urgent, visitor=visitor)
+def call(number: int, visitor: str, *, urgent: bool = False, patient: bool = False) -> Call:
+    return Call(number, "echo", {}, 60, urgent=urgent, patient=patient, visitor=visitor)
 
 
 def calls(visitors: list[str]) -> list[Call]:
@@ -59,9 +59,7 @@ def test_between_two_turns_of_a_visitor_nobody_else_has_two(visitors: list[str])
 
 
 @given(st.integers(1, 200), st.integers(0, 3), st.booleans())
-def test_who_comes_late_with_one_request_is_next_but_for_some_that_are_urgent(
-    many: int, served: int, urgent: bool
-) -> None:
+def test_who_comes_late_with_one_request_is_next(many: int, served: int, urgent: bool) -> None:
     turns = Turns(max_waiting=1000)
     for number in range(many + served + 1):
         turns.add(call(number, "greedy", urgent=urgent))
@@ -72,24 +70,25 @@ def test_who_comes_late_with_one_request_is_next_but_for_some_that_are_urgent(
     turns.add(call(1000, "other"))
     turns.done(under_way)
 
-    following = [one.visitor for one in drained(turns)]
-    assert following.index("other") <= (URGENT_IN_A_ROW if urgent else 0)
+    following = turns.next()
+    assert following is not None
+    assert following.visitor == "other"
 
 
 @given(st.lists(st.tuples(VISITORS, st.booleans()), max_size=60))
-def test_urgent_requests_go_ahead_of_everybody_s_others_which_have_a_turn_in_so_many(
+def test_patient_requests_give_way_to_everybody_s_others_but_for_one_turn_in_so_many(
     asked: list[tuple[str, bool]],
 ) -> None:
     turns = Turns(max_waiting=100)
-    for number, (visitor, urgent) in enumerate(asked):
-        turns.add(call(number, visitor, urgent=urgent))
+    for number, (visitor, patient) in enumerate(asked):
+        turns.add(call(number, visitor, urgent=number % 2 == 0 and not patient, patient=patient))
 
-    order = [one.urgent for one in drained(turns)]
-    urgent_left, others_left, row = sum(order), len(order) - sum(order), 0
-    for is_urgent in order:
-        assert is_urgent == (urgent_left > 0 and (row < URGENT_IN_A_ROW or not others_left))
-        row = row + 1 if is_urgent else 0
-        urgent_left, others_left = urgent_left - is_urgent, others_left - (not is_urgent)
+    order = [one.patient for one in drained(turns)]
+    prompt_left, patient_left, row = len(order) - sum(order), sum(order), 0
+    for is_patient in order:
+        assert is_patient == (not prompt_left or (patient_left > 0 and row >= PROMPT_IN_A_ROW))
+        row = 0 if is_patient else row + 1
+        prompt_left, patient_left = prompt_left - (not is_patient), patient_left - is_patient
 
 
 def test_a_stream_of_newcomers_does_not_starve_who_waits() -> None:

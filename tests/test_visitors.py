@@ -216,7 +216,7 @@ def test_visitors_who_come_first_and_together_are_signed_by_one_secret_and_find_
     sys.setswitchinterval(1e-6)
     try:
         for number in range(20):
-            for made_once in (visitors._secret, recipes._table, visitors.visitor_of, get_settings):
+            for made_once in (visitors.secret, recipes._server_table, visitors.visitor_of, get_settings):
                 made_once.cache_clear()
             with ThreadPoolExecutor(8) as threads:
                 together = Barrier(8)

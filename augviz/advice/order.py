@@ -13,7 +13,7 @@ from augviz.checks import is_number
 from augviz.model import Group, Item, Pipeline, Step, Value
 from augviz.units import seconds_text
 
-_CROPS = ("RandomCrop", "CenterCrop", "Crop")
+_CROPS = catalog.CROPS - {"CropOrPad"}
 _FREE = (*CONVERSIONS, "NoOp", *_CROPS)
 """What costs nothing more on float32: conversions themselves, and crops, which only leave pixels out."""
 

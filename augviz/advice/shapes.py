@@ -18,7 +18,6 @@ ASSUMED_SIDE = 512
 """Side in pixels of the results that a fix makes where no image tells a size."""
 
 _RESIZES = ("Resize", "LongestMaxSize", "SmallestMaxSize")
-_CROPS = ("RandomCrop", "CenterCrop", "Crop", "CropOrPad")
 
 
 # Results of different sizes
@@ -177,7 +176,7 @@ def shrink_late(case: Case) -> Iterator[Hit]:
     if not case.source().width:
         return
     for number, item in enumerate(top):
-        if not isinstance(item, Step) or probability(item) < 1 or item.transform not in (*_RESIZES, *_CROPS):
+        if not isinstance(item, Step) or probability(item) < 1 or item.transform not in (*_RESIZES, *catalog.CROPS):
             continue
         before = flow.one_size(through.reaching(item.id))
         after = flow.one_size(through.reaching(top[number + 1].id) if number + 1 < len(top) else through.result)

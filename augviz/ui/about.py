@@ -12,7 +12,7 @@ from augviz import __version__
 from augviz.settings import Settings, get_settings
 from augviz.ui import gate
 from augviz.ui.page import escaped
-from augviz.units import bytes_text, seconds_text
+from augviz.units import bytes_text, counted, seconds_text
 from augviz.uploads import MAX_FILES
 
 PACKAGES = ("albumentationsxl", "pyvips", "pyvips-binary", "numpy", "streamlit", "plotly", "starlette")
@@ -47,6 +47,8 @@ def data_sentences(settings: Settings) -> list[str]:
         "A cookie, which is gone when the browser is closed, keeps your pictures and files to you; another visitor who has "
         "their address is refused.",
         "The log names no files and holds nothing of an image.",
+        "Findings of an audit, with the names of its files, are kept on this server, so that it can go on, for "
+        f"{counted(settings.audit_days, 'day')} after they were used last.",
         f"When somebody asks for the Imagenette data set, the server downloads it from {escaped(host)}.",
     ]
     if settings.trusted_header or settings.sign_in:
@@ -56,17 +58,24 @@ def data_sentences(settings: Settings) -> list[str]:
 
 def limits(settings: Settings) -> dict[str, str]:
     """The server's limits, in words."""
-    memory = settings.worker_memory_bytes
+    memory, windows = settings.worker_memory_bytes, settings.max_sessions
     return {
+        "Browser windows": f"{windows} at once; one more waits for a place" if windows else "no limit",
         "Upload": f"{bytes_text(settings.upload_bytes)} a file, {MAX_FILES} files a visitor"
         + (f", {bytes_text(settings.upload_session_bytes)} together" if settings.upload_session_bytes else ""),
+        "Upload that stops": f"ended when nothing comes for {seconds_text(settings.upload_idle_seconds)}",
         "Uploads are kept": f"while the page is open, and {seconds_text(settings.upload_grace_seconds)} afterwards",
+        "Findings of audits are kept": f"{counted(settings.audit_days, 'day')} after they were used last",
         "Image": f"{settings.pixel_limit / 1e6:,.0f} megapixels",
         "View": f"{seconds_text(settings.view_seconds)} of computing",
         "Job": f"{seconds_text(settings.job_seconds)} of computing, {settings.jobs} at once"
         + (f", {settings.jobs_per_visitor} a visitor" if settings.jobs_per_visitor else ""),
+        "Audit": f"stopped after {seconds_text(settings.audit_seconds)}; it can go on later",
         "Render processes": f"{settings.workers}, "
-        + (f"{bytes_text(memory)} of memory each" if memory else "no memory limit"),
+        + (f"{bytes_text(memory)} of memory each" if memory else "no memory limit")
+        + (f", {settings.renders_per_visitor} a visitor at once" if settings.renders_per_visitor else ""),
+        "Pictures and figures that wait": f"{settings.queue}"
+        + (f", {settings.queue_per_visitor} a visitor" if settings.queue_per_visitor else ""),
         "Uploads, results, synthetic images, copies": f"{bytes_text(settings.cache_quota_bytes)} in all",
     }
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import streamlit as st
 
-from augviz import audit_records, audit_report
+from augviz import audit_records, audit_report, catalog
 from augviz.audit import Plan
 from augviz.ui import audit_charts, memory_charts
 from augviz.ui.page import escaped
-from augviz.units import bytes_text, seconds_text
+from augviz.units import bytes_text, counted, seconds_text
 
 MAX_CASES = 100
 MANY_ROWS = 8
@@ -24,9 +24,6 @@ AGAIN = "audit.again"
 """The click on a failure's button, in the session."""
 
 OPEN = "Open"
-MIN_STD = 0.001
-"""As the catalogue has it for Normalize."""
-
 
 Again = Callable[[str, int], None]
 """Has Explore show a draw: the title of its image, and its seed."""
@@ -52,14 +49,14 @@ def _sentences(report: Mapping[str, Any]) -> None:
         st.metric(
             "Images seen",
             f"{images['seen']} of {images['found']}",
-            f"{report['share_seen']:.0%} of the data",
+            f"{images['measured']} in the numbers",
             delta_color="off",
             delta_arrow="off",
         )
         st.metric(
             "Draws that failed",
             f"{draws['failed']} of {draws['done']}",
-            f"{images['failed']} images",
+            counted(images["failed"], "image"),
             delta_color="off",
             delta_arrow="off",
         )
@@ -83,7 +80,8 @@ def _sentences(report: Mapping[str, Any]) -> None:
             )
     shrunk = draws["done"] - draws["failed"] - draws["at_full_size"]
     if shrunk:
-        st.caption(f"{shrunk} draws were shrunk: their standard deviations are lower than at full size.")
+        were = "1 draw was shrunk: its" if shrunk == 1 else f"{shrunk} draws were shrunk: their"
+        st.caption(f"{were} standard deviations may be lower than at full size.")
 
 
 def _shapes(report: Mapping[str, Any]) -> str:
@@ -99,7 +97,10 @@ def _failures(report: Mapping[str, Any], again: Again | None) -> None:
     failures, draws = report["failures"], report["draws"]
     if not draws["failed"]:
         return
-    st.error(escaped(f"{draws['failed']} of {draws['done']} draws failed: {_places(report)}."), icon=":material/error:")
+    st.error(
+        escaped(f"{draws['failed']} of {counted(draws['done'], 'draw')} failed: {_places(report)}."),
+        icon=":material/error:",
+    )
     rows = [{"image": one["image"], "draw": one["draw"], "seed": one["seed"], "what": one["error"]} for one in failures]
     columns: dict[str, Any] = {"what": st.column_config.TextColumn(width=470)}
     if again is not None:
@@ -154,13 +155,15 @@ def _values(report: Mapping[str, Any]) -> None:
     if not rows:
         return
     which = "what goes into Normalize" if report["into_normalize"] else "what comes after"
-    share = f"{report['share_seen']:.0%} of the data"
+    images = report["images"]
+    share = f"{images['measured']} of {counted(images['found'], 'image')}"
     st.markdown(f"**Values**, from {share}: mean and deviation of {which} are the numbers for Normalize")
     if lines := normalize_lines(report):
         st.code("\n".join(lines), language="python")
     _table("values", rows, height="content", alt="Mean, deviation and range of each band")
     if report["unreal"]:
-        st.warning(f"{report['unreal']} results hold values that are no finite numbers.", icon=":material/warning:")
+        hold = "1 result holds" if report["unreal"] == 1 else f"{report['unreal']} results hold"
+        st.warning(f"{hold} values that are no finite numbers.", icon=":material/warning:")
 
 
 def _table(name: str, rows: list[dict[str, Any]], **how: Any) -> None:
@@ -173,10 +176,11 @@ def normalize_lines(report: Mapping[str, Any]) -> list[str]:
     """Normalize with the numbers found, for each kind of image that it would be given; what has no deviation has none."""
     found = []
     kinds = report["into_normalize"] or report["after"]
+    least, _ = catalog.bounds(catalog.transform("Normalize").param("std"), None)
     for one in kinds:
-        if all(std is not None and std >= MIN_STD for std in one["std"]):
+        if all(std is not None and least is not None and std >= least for std in one["std"]):
             mean, std = ([round(value, 4) for value in one[key]] for key in ("mean", "std"))
-            note = f"  # {one['images']} draws of {one['bands']} x {one['format']}" if len(kinds) > 1 else ""
+            note = f"  # {counted(one['images'], 'draw')} of {one['bands']} x {one['format']}" if len(kinds) > 1 else ""
             found.append(f"A.Normalize(mean={mean}, std={std}){note}")
     return found
 
@@ -197,7 +201,7 @@ def _kinds(report: Mapping[str, Any]) -> None:
         alt="The shapes of results and how many draws have them",
     )
     if report["shapes_not_listed"]:
-        st.caption(f"And {report['shapes_not_listed']} draws of other shapes.")
+        st.caption(f"And {counted(report['shapes_not_listed'], 'draw')} of other shapes.")
 
 
 def _steps(report: Mapping[str, Any]) -> None:
@@ -242,7 +246,7 @@ def _costs(report: Mapping[str, Any]) -> None:
         ):
             one = cost[key]
             if one["count"]:
-                text = f"{title}: {one['count']} draws, median {say(one['median'])}, most {say(one['most'])}"
+                text = f"{title}: {counted(one['count'], 'draw')}, median {say(one['median'])}, most {say(one['most'])}"
                 figure = audit_charts.histogram(one, title, say)
                 st.plotly_chart(figure, key=f"audit.chart.{key}", config=memory_charts.config(f"audit-{key}"), alt=text)
 
@@ -265,7 +269,8 @@ def cases(report: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
 
 
 def downloads(plan: Plan, report: Mapping[str, Any], records: Path) -> None:
-    """The report and the table of all draws as files."""
+    """The report and the table of all draws as files; another visitor of the same audit may have begun it from scratch."""
+    is_there = records.exists()
     with st.container(horizontal=True, width="content", gap="small"):
         st.download_button(
             "JSON",
@@ -284,6 +289,10 @@ def downloads(plan: Plan, report: Mapping[str, Any], records: Path) -> None:
             key="audit.csv",
             on_click="ignore",
             icon=":material/download:",
+            disabled=not is_there,
+            help=None
+            if is_there
+            else "Its draws have been forgotten on this server; audit once more to have the table.",
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from augviz.ui.memory_charts import GREY
+from augviz.units import counted
 
 COLOUR = "#0b84a5"
 
@@ -22,8 +23,8 @@ def histogram(one: Mapping[str, Any], title: str, say: Callable[[float], str]) -
             width=[high - low for low, high, _ in known],
             y=[count for _, _, count in known],
             marker={"color": COLOUR},
-            customdata=[f"{say(low)} to {say(high)}" for low, high, _ in known],
-            hovertemplate="%{customdata}: %{y} draws<extra></extra>",
+            customdata=[f"{say(low)} to {say(high)}: {counted(count, 'draw')}" for low, high, count in known],
+            hovertemplate="%{customdata}<extra></extra>",
         )
     )
     without = one["count"] - sum(count for _, _, count in known)

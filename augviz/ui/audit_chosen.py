@@ -14,6 +14,7 @@ from augviz.model import Pipeline
 from augviz.settings import get_settings
 from augviz.sources import SourceRef
 from augviz.ui import upload_tab
+from augviz.units import counted
 from augviz.uploads import get_uploads
 
 FOLDER, IMAGENETTE, UPLOADS = "Folder", "Imagenette", "Uploads"
@@ -81,7 +82,7 @@ def _entered(kind: str) -> Chosen:
     """The data set of this kind that is entered beside it. Raises ImageError for a folder that may not be."""
     if kind == UPLOADS:
         images = _uploaded()
-        st.caption(f"{len(images)} files that you have sent.")
+        st.caption(f"{counted(len(images), 'file')} that you have sent.")
         return Chosen("upload", get_uploads().files(upload_tab.token())[0].path.parent, images)
     if kind == IMAGENETTE:
         variant = st.selectbox(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -144,15 +145,16 @@ def _start(wanted: Chosen, pipeline: Pipeline, anew: bool) -> None:
             entered["audit.seed"],
             SIZES[entered["audit.size"]],
         )
-        records = audit_kept.place(plan)
-        if wanted.kind == "upload":  # it goes when the files go
+        records, address = audit_kept.place(plan), get_settings().scheduler
+        if wanted.kind == "upload":  # they are on this machine only, and the findings go when the files go
+            address = ""
             records = wanted.folder / f"{plan.images[0].name}.{records.name}"
         if anew:
             audit_jobs.forget(records)
         job = audit_jobs.start(
             plan,
             records,
-            get_settings().scheduler,
+            address,
             lambda job: get_uploads().end_work(job.session, job.cancel),
             visitor=gate.visitor(),
         )
@@ -180,7 +182,7 @@ def _running() -> None:
         st.progress(done / total, text=f"{done} of {total} draws{known}{left}")
         st.button("Cancel", key="audit.cancel", icon=":material/close:", on_click=_cancel, args=(job,))
     if done:
-        audit_answer.show(job.report)
+        audit_answer.show(_legible(job.report))
 
 
 def _cancel(job: AuditJob) -> None:
@@ -207,8 +209,17 @@ def _ended(job: AuditJob, chosen: Chosen) -> None:
     def again(title: str, seed: int) -> None:
         _take(job, chosen, (title, seed))
 
-    audit_answer.show(job.report, again)
+    audit_answer.show(_legible(job.report), again)
     _worst(job, chosen)
+
+
+def _legible(value: Any) -> Any:
+    """A report with names that a browser can be told: those of files may not be UTF-8."""
+    if isinstance(value, dict):
+        return {key: _legible(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_legible(one) for one in value]
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _about(plan: Plan, chosen: Chosen) -> str:
@@ -221,7 +232,7 @@ def _about(plan: Plan, chosen: Chosen) -> str:
 
 def _worst(job: AuditJob, chosen: Chosen) -> None:
     """A draw to look at in Explore: the failed ones, and the worst of the others."""
-    cases = audit_answer.cases(job.report)
+    cases = audit_answer.cases(_legible(job.report))
     if not cases:
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):

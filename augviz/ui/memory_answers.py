@@ -10,6 +10,7 @@ from augviz import memory
 from augviz.machine import GPUS, MACHINES, Machine
 from augviz.memory import Plan, Unit
 from augviz.ui.memory_inputs import HERE, NONE, NOW, OWN, TILED, Inputs
+from augviz.units import counted
 
 DECIMAL = {"kB": 10**3, "MB": 10**6, "GB": 10**9}
 
@@ -164,11 +165,6 @@ def normalised_there(plan: Plan) -> Plan:
     """The same plan with the batch kept in 8 bit and normalised on the GPU, tile by tile."""
     tiles = "float16" if plan.device_dtype == TILED else plan.device_dtype
     return replace(plan, dtype="uint8", normalise_on_device=True, device_dtype=tiles)
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 worker`, `3 workers`, `no workers`."""
-    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
 
 
 # The answers

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 
 from augviz import memory
 from augviz.ui import memory_ticks
-from augviz.ui.memory_answers import Case, counted
+from augviz.ui.memory_answers import Case
+from augviz.units import counted
 
 FITS, GPU_ONLY, NEITHER = 0, 1, 2
 CELL_COLOURS = ("#1971c2", "#868e96", "#d9580d")
