@@ -1,10 +1,11 @@
 """The pool of worker processes, from the server's side. Names worker functions by string; imports no pixels.
 
 Two lanes: "render" makes pixels, "desk" answers what needs headers only (describe, draw), so that a page never waits
-behind a picture. In each of them visitors take turns (`turns.py`). The latest wins: a request is dropped from the queue when
-a newer one with the same session and topic comes, and one that is being computed is told to stop; only a time limit ends a
-process, whose caches and imports would go with it. A crash costs the one request its answer and the pool one process, which
-is replaced.
+behind a picture. A third one, "apart", makes the pixels of visitors whose requests have ended workers lately
+(`probation.py`), so that it costs the others nothing to have those replaced again and again. In each of them visitors
+take turns (`turns.py`). The latest wins: a request is dropped from the queue when a newer one with the same session
+and topic comes, and one that is being computed is told to stop; only a time limit ends a process, whose caches and
+imports would go with it. A crash costs the one request its answer and the pool one process, which is replaced.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from augviz import events, metrics
+from augviz import events, metrics, probation
 from augviz.child import Answer, Call, Child, WorkerBug, outcome_of
 from augviz.errors import StepError, WorkerCrashed, WorkerError
 from augviz.jobs import start_job
@@ -30,6 +31,9 @@ __all__ = ["MAX_QUEUED", "Answer", "Pool", "WorkerBug", "get_pool"]
 
 NICE = 5
 """How much the server's processes that make pixels give way to the server itself, which nobody's page can do without."""
+
+NICER_APART = 5
+"""How much more the process gives way that computes for those whose requests have ended workers lately."""
 
 MAX_QUEUED = 256
 """Requests that may wait in a lane where nobody says so. Beyond it one is refused: it would be answered when nobody looks."""
@@ -52,6 +56,7 @@ class _Lane:
     threads: int
     nice: int
     turns: Turns
+    rest_seconds: float | None = None  # an idle worker is ended after that
 
 
 class Pool:
@@ -101,6 +106,9 @@ class Pool:
             return _Lane(name, slots, threading.Condition(self._lock), threads, nice, turns)
 
         self._lanes = {"render": lane("render", render_workers, threads, nice), "desk": lane("desk", 1, 1, 0)}
+        self._lanes["apart"] = lane("apart", 1, threads, nice + NICER_APART)
+        self._lanes["apart"].rest_seconds = probation.SECONDS
+        self._probation = probation.Probation()
         atexit.register(self.close)
 
     def submit(
@@ -129,7 +137,7 @@ class Pool:
         with self._lock:
             if self._closed:
                 raise WorkerError("The workers have been closed.")
-            place = self._lanes[lane]
+            place = self._lanes["apart" if lane == "render" and self._probation.holds(visitor) else lane]
             older = self._take(lambda other: call.topic is not None and other.topic == call.topic)
             refusal = place.turns.add(call)
             place.arrived.notify()
@@ -178,8 +186,8 @@ class Pool:
     def warm(self) -> None:
         """Start every process now, so that no first request waits for imports. Returns at once."""
         with self._lock:
-            for lane in self._lanes.values():
-                self._start_threads(lane)
+            for name in ("render", "desk"):
+                self._start_threads(self._lanes[name])
 
     def pids(self) -> dict[str, list[int]]:
         """Process ids of the living workers by lane."""
@@ -230,7 +238,8 @@ class Pool:
                 slot.call = None
                 lane.turns.done(call)
                 lane.arrived.notify()  # a visitor who was at their limit is below it
-            _note(lane, slot, call, began, outcome)
+            if _note(lane, slot, call, began, outcome) in ("crashed", "timed_out"):
+                self._probation.note(call.visitor)
             call.settle(outcome)
             if slot.child is not None and not slot.child.is_alive:
                 self._start_child(lane, slot)
@@ -277,13 +286,18 @@ class Pool:
             child.end()
 
     def _next(self, lane: _Lane, slot: _Slot) -> Call | None:
-        with self._lock:
-            while not self._closed:
+        while True:
+            with self._lock:
+                if self._closed:
+                    return None
                 if (call := lane.turns.next()) is not None:
                     slot.call = call
                     return call
-                lane.arrived.wait()
-        return None
+                idle = None if lane.arrived.wait(lane.rest_seconds) else slot.child
+                if idle is not None:
+                    slot.child = None  # the next request starts another one
+            if idle is not None:
+                idle.end()
 
     def _take(self, is_meant: Callable[[Call], bool]) -> list[Call]:
         """Take the meant requests out of the queues; returns them, and those of them that are being computed."""
@@ -294,8 +308,8 @@ class Pool:
         return found
 
 
-def _note(lane: _Lane, slot: _Slot, call: Call, began: float, outcome: Answer | Exception) -> None:
-    """Count and log a request that a worker has had."""
+def _note(lane: _Lane, slot: _Slot, call: Call, began: float, outcome: Answer | Exception) -> str:
+    """Count and log a request that a worker has had; returns how it ended, in a word."""
     queued, seconds = began - call.asked_at, time.monotonic() - began
     word = outcome_of(outcome if isinstance(outcome, Exception) else None)
     metrics.count("renders", function=call.function, outcome=word)
@@ -313,6 +327,7 @@ def _note(lane: _Lane, slot: _Slot, call: Call, began: float, outcome: Answer | 
         seconds=seconds,
         pid=slot.child.pid if slot.child is not None else None,
     )
+    return word
 
 
 def _is_doubtful(error: WorkerCrashed | StepError, child: Child | None) -> bool:

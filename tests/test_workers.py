@@ -14,6 +14,7 @@ import psutil
 import pytest
 import pyvips
 
+from augviz import probation
 from augviz.child import exit_words
 from augviz.context import Context
 from augviz.errors import (
@@ -304,6 +305,45 @@ def test_a_greedy_visitor_delays_another_by_no_more_than_what_is_under_way(singl
     lines = log.read_text().splitlines()
     assert lines[0] == "other"
     assert len(lines) == 201
+
+
+def test_a_visitor_who_ends_worker_after_worker_soon_ends_none_of_the_others(tmp_path: Path) -> None:
+    pool = Pool(render_workers=1, seconds=60, tasks=TASKS)
+    try:
+        for _ in range(probation.ENDED):
+            with pytest.raises(WorkerCrashed):
+                pool.call("raise_signal", {"name": "SIGSEGV"}, visitor="greedy")
+        mine = pool.call("echo", {}, visitor="other").value["pid"]
+
+        for _ in range(2):
+            with pytest.raises(WorkerCrashed):
+                pool.call("raise_signal", {"name": "SIGSEGV"}, visitor="greedy")
+        apart = pool.call("echo", {}, visitor="greedy").value["pid"]
+
+        assert pool.call("echo", {}, visitor="other").value["pid"] == mine
+        assert (pool.pids()["render"], pool.pids()["apart"]) == ([mine], [apart])
+    finally:
+        pool.close()
+    until(lambda: not psutil.pid_exists(apart))
+
+
+def test_a_worker_that_rests_for_long_is_ended_and_started_again_when_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probation, "SECONDS", 0.5)
+    monkeypatch.setattr(probation, "ENDED", 1)
+    pool = Pool(render_workers=1, seconds=60, tasks=TASKS)
+    try:
+        with pytest.raises(WorkerCrashed):
+            pool.call("raise_signal", {"name": "SIGSEGV"}, visitor="greedy")
+        pool.call("echo", {}, visitor="greedy")
+        until(lambda: pool.pids()["apart"] == [])
+        with pytest.raises(WorkerCrashed):
+            pool.call("raise_signal", {"name": "SIGSEGV"}, visitor="greedy")
+
+        assert pool.call("echo", {}, visitor="greedy").value["pid"] not in pool.pids()["render"]
+    finally:
+        pool.close()
 
 
 def test_a_visitor_at_their_limit_leaves_a_worker_to_the_others(tmp_path: Path) -> None:
