@@ -6,12 +6,14 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from augviz import context
 from tests import chromium
 
 MAIN = sys.modules["__main__"]
+
+expect.set_options(timeout=30_000)  # of a slow or busy machine, too: what is waited for ends the wait
 
 
 @pytest.fixture(autouse=True)
