@@ -29,15 +29,13 @@ class Probation:
         """A request of this visitor has ended a worker. Nobody in particular ("") is never on probation."""
         if visitor:
             with self._lock:
+                self._ended = {one: times for one in self._ended if (times := self._lately(one))}
                 self._ended[visitor] = [*self._lately(visitor), self._now()][-ENDED:]
 
     def holds(self, visitor: str) -> bool:
         """Whether a visitor's requests are computed apart."""
         with self._lock:
-            lately = self._lately(visitor)
-            if not lately:
-                self._ended.pop(visitor, None)
-            return len(lately) >= ENDED
+            return len(self._lately(visitor)) >= ENDED
 
     def _lately(self, visitor: str) -> list[float]:
         """The times that count: those before the last one do as long as it does."""
