@@ -49,7 +49,7 @@ def sweep(settings: Settings | None = None) -> None:
 async def keep_swept() -> None:
     """Sweep now and every hour, until cancelled."""
     while True:
-        await asyncio.to_thread(sweep)
+        await asyncio.to_thread(held_folder.swept, "findings of audits", sweep)
         await asyncio.sleep(SWEEP_SECONDS)
 
 

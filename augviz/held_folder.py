@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -76,6 +77,14 @@ def held_file(path: Path) -> Iterator[IO[bytes]]:
                     continue
             yield file
             return
+
+
+def swept(what: str, sweep: Callable[[], None]) -> None:
+    """Sweep `what`; what goes wrong is logged, so that it is tried again instead of never."""
+    try:
+        sweep()
+    except Exception:
+        logging.getLogger("augviz").exception("%s could not be swept", what)
 
 
 def sweep_unused(folder: Path, seconds: float) -> None:

@@ -36,8 +36,6 @@ ENDED = "This session has ended; reload the page."
 GONE = "This file is not there any more; make it again."
 """Also what who asks for a file of somebody else reads, so that nobody learns whether there is one."""
 
-_log = logging.getLogger("augviz")
-
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -504,15 +502,7 @@ def get_uploads() -> Uploads:
 async def keep_swept() -> None:
     """Sweep until cancelled."""
     uploads = get_uploads()
-    await asyncio.to_thread(_swept, uploads.sweep_root)
+    await asyncio.to_thread(held_folder.swept, "uploads", uploads.sweep_root)
     while True:
         await asyncio.sleep(max(1.0, min(30.0, uploads.grace_seconds / 4)))
-        await asyncio.to_thread(_swept, uploads.sweep)
-
-
-def _swept(sweep: Callable[[], None]) -> None:
-    """Sweep; what goes wrong is logged, so that it is tried again instead of never."""
-    try:
-        sweep()
-    except Exception:  # noqa: BLE001 - nobody else would hear of it
-        _log.exception("uploads could not be swept")
+        await asyncio.to_thread(held_folder.swept, "uploads", uploads.sweep)

@@ -276,6 +276,16 @@ def test_a_file_that_is_removed_before_it_is_held_is_made_anew(tmp_path: Path, m
     assert path.read_bytes() == b"x"
 
 
+def test_a_sweep_that_fails_is_logged_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        raise PermissionError("not yours")
+
+    held_folder.swept("findings of audits", fail)
+
+    assert "findings of audits could not be swept" in caplog.text
+    assert "not yours" in caplog.text
+
+
 def test_a_server_removes_them_when_it_starts(tmp_path: Path) -> None:
     folder = tmp_path / "cache" / "audits"
     folder.mkdir(parents=True)
