@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from augviz.settings import get_settings
 from tests import samples
 
 PIPELINE = {
@@ -32,3 +36,12 @@ def make(folder: Path, good: int = 6) -> Path:
     (folder / "b/.hidden.png").write_bytes((folder / "b/grey.png").read_bytes())
     (folder / "notes.txt").write_text("no image")
     return folder
+
+
+def allowed(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """For a fixture: such a folder below the only one that the settings allow, with a cache of its own."""
+    monkeypatch.setenv("AUGVIZ_FOLDERS", str(place))
+    monkeypatch.setenv("AUGVIZ_CACHE_FOLDER", str(place / "cache"))
+    get_settings.cache_clear()
+    yield make(place / "data", good=4)
+    get_settings.cache_clear()

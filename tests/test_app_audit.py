@@ -26,11 +26,7 @@ PAGE = "pages/audit.py"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("AUGVIZ_FOLDERS", str(tmp_path))
-    monkeypatch.setenv("AUGVIZ_CACHE_FOLDER", str(tmp_path / "cache"))
-    get_settings.cache_clear()
-    yield auditing_folder.make(tmp_path / "data", good=4)
-    get_settings.cache_clear()
+    yield from auditing_folder.allowed(tmp_path, monkeypatch)
 
 
 def opened(folder: Path, **pipeline: Any) -> AppTest:

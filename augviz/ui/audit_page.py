@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -209,8 +209,9 @@ def _ended(job: AuditJob, chosen: Chosen) -> None:
     def again(title: str, seed: int) -> None:
         _take(job, chosen, (title, seed))
 
-    audit_answer.show(_legible(job.report), again)
-    _worst(job, chosen)
+    report = _legible(job.report)
+    audit_answer.show(report, again)
+    _worst(job, chosen, report)
 
 
 def _legible(value: Any) -> Any:
@@ -230,9 +231,9 @@ def _about(plan: Plan, chosen: Chosen) -> str:
     return f"{whose}, {draws} of each image, seed {plan.seed}, {size}: {_summary(plan.pipeline)}."
 
 
-def _worst(job: AuditJob, chosen: Chosen) -> None:
+def _worst(job: AuditJob, chosen: Chosen, report: Mapping[str, Any]) -> None:
     """A draw to look at in Explore: the failed ones, and the worst of the others."""
-    cases = audit_answer.cases(_legible(job.report))
+    cases = audit_answer.cases(report)
     if not cases:
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
