@@ -13,6 +13,7 @@ import mmap
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -34,6 +35,7 @@ PREFETCH = 2
 """Batches that each worker is ahead, the DataLoader's own default."""
 
 _LOOK_SECONDS = 0.2
+_END_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -41,13 +43,19 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Processes(SpawnContext):
-    """Starts fresh processes that end with this one. `started` are those, in their order."""
+    """Starts fresh processes that end with this one. `started` are those, in their order.
+
+    What they leave on the disk is in a folder of theirs, since one that is killed removes nothing: each worker of a DataLoader
+    has a socket there.
+    """
 
     def __init__(self) -> None:
         self.started: list[SpawnProcess] = []
+        self._folder = tempfile.TemporaryDirectory(prefix="augviz-", ignore_cleanup_errors=True)
 
     def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
         process = _Following(*args, **kwargs)
+        process.folder = self._folder.name
         self.started.append(process)
         return process
 
@@ -56,6 +64,13 @@ class Processes(SpawnContext):
         for process in self.started:
             with contextlib.suppress(ValueError, AttributeError, OSError):  # closed, or not started yet
                 process.kill()
+
+    def clean(self) -> None:
+        """Remove what they have left, once they have ended."""
+        for process in self.started:
+            with contextlib.suppress(ValueError, AssertionError):  # closed, or not started yet
+                process.join(_END_SECONDS)
+        self._folder.cleanup()
 
     def ended(self) -> WorkerCrashed | None:
         """The error that tells how the first of them has ended, None if all are there."""
@@ -69,14 +84,21 @@ class Processes(SpawnContext):
 
 
 class _Following(SpawnProcess):
-    """Follows its parent from when it unpickles its own description on, which is before it imports anything large."""
+    """Follows its parent from when it unpickles its own description on, which is before it imports anything large.
+
+    Attributes:
+        folder: for its temporary files.
+    """
+
+    folder: str
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _followed, (os.getpid(),), vars(self)
+        return _followed, (os.getpid(), self.folder), vars(self)
 
 
-def _followed(parent: int) -> _Following:
+def _followed(parent: int, folder: str) -> _Following:
     end_with(parent)
+    tempfile.tempdir = folder
     return _Following.__new__(_Following)
 
 
@@ -147,6 +169,7 @@ class Loader:
     def end(self) -> None:
         """End the workers, now. What they are doing is of no use any more."""
         self.processes.end()
+        self.processes.clean()
         _kept.append(self._batches)
 
 
@@ -251,8 +274,6 @@ class _Shared:
 
 def _file() -> int:
     """A file without a name, for systems that have no memory for it (macOS)."""
-    import tempfile
-
     descriptor, path = tempfile.mkstemp()
     os.unlink(path)
     return descriptor

@@ -187,7 +187,8 @@ def test_a_server_that_is_asked_to_end_waits_for_no_upload_of_which_nothing_come
         until(lambda: list(cache_of(server).rglob("*.part")))
         processes = psutil.Process(server.pid).children(recursive=True)
         os.kill(server.pid, signal.SIGTERM)
-        told = connection.recv(65536)
+        with connection.makefile("rb") as answer:
+            told = answer.read()
         server.process.wait(60)
 
         assert told.startswith(b"HTTP/1.1 408 ")

@@ -128,17 +128,17 @@ def test_an_exception_of_progress_ends_the_work_and_leaves_the_old_file(ending: 
     write_result(image, path)  # the same image can be written afterwards
 
 
-def test_an_image_that_libvips_keeps_calls_nobody_who_has_gone() -> None:
+def test_an_image_that_libvips_keeps_calls_nobody_who_has_gone(tmp_path: Path) -> None:
     code = (
-        "import tempfile\nfrom pathlib import Path\nimport pyvips\nfrom augviz.results import write_result\n"
+        "import sys\nfrom pathlib import Path\nimport pyvips\nfrom augviz.results import write_result\n"
         "def stop(fraction):\n    if fraction > 0.2: raise RuntimeError\n"
         "def once(path):\n"
         "    image = pyvips.Image.xyz(2000, 2000).cast('float').linear(1.1, 3)  # libvips knows it from the round before\n"
         "    try: write_result(image, path, progress=stop)\n"
         "    except RuntimeError: pass\n"
-        "for _ in range(40): once(Path(tempfile.mkdtemp()) / 'out.tif')\n"
+        "for number in range(40): once(Path(sys.argv[1]) / f'{number}.tif')\n"
     )
-    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=200)
+    ended = subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, capture_output=True, timeout=200)
 
     assert ended.returncode == 0, ended.stderr[-2000:]
 

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -272,6 +273,29 @@ def test_cancelling_ends_the_workers_too(folder: Path, when: Callable[[Job], Any
     assert loader_figures.outcome(job) == Failed("It was cancelled.", cancelled=True)
     assert job.wait_gone(30)
     assert are_gone(workers)
+
+
+@WITH_AND_WITHOUT
+@pytest.mark.parametrize("killed", [False, True], ids=["ended", "killed"])
+def test_workers_leave_no_temporary_files(
+    folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    killed: bool,
+    by_torch: bool,
+) -> None:
+    place = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    loader = Loader(images(folder, CROP), 2, 2)
+    loader.next()
+    left = [path.name for path in place.glob("augviz-*/*")]
+    if killed:
+        loader.processes.started[0].kill()
+    loader.end()
+
+    assert [name[:5] for name in left] == ["pymp-"] * len(left)
+    assert bool(left) == by_torch  # where it has sockets, they are seen while they are there
+    assert list(place.iterdir()) == []
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="processes cannot be held still here")
