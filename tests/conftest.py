@@ -1,4 +1,4 @@
-"""What several test files share: a browser for each, the main module for all, and progress that is always told."""
+"""What several test files share: a browser for each, the main module and a cache for all, and progress that is always told."""
 
 from __future__ import annotations
 
@@ -9,11 +9,21 @@ import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from augviz import context
+from augviz.settings import get_settings
 from tests import chromium
 
 MAIN = sys.modules["__main__"]
 
 expect.set_options(timeout=30_000)  # of a slow or busy machine, too: what is waited for ends the wait
+
+
+@pytest.fixture(scope="session", autouse=True)
+def a_cache_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the app of whoever runs the tests has in its cache is neither read nor changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUGVIZ_CACHE_FOLDER", str(tmp_path_factory.mktemp("cache")))
+        get_settings.cache_clear()
+        yield
 
 
 @pytest.fixture(autouse=True)
