@@ -14,15 +14,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from augviz import calibration, memory, run_documents, runs
+from augviz.begun import begin
 from augviz.jobs import Job
 from augviz.model import Pipeline, Step
 from augviz.profiles import Failed, Profile
 from augviz.runs import Run
-from augviz.series import Figure, Series
+from augviz.series import Figure
 from augviz.settings import get_settings
 from augviz.sources import SourceRef
 from augviz.ui import (
-    measure_asked,
     measure_charts,
     measure_kept,
     measure_tables,
@@ -67,7 +67,7 @@ def ask(app: AppTest, question: str, repeats: int = 1) -> AppTest:
     app.number_input(key="measure.repeats").set_value(repeats).run()
     app.button(key="measure.start").click().run()
     assert not app.exception
-    assert app.session_state[series_bar.SERIES][1].wait(300)
+    assert app.session_state[series_bar.BEGUN].series.wait(300)
     return app.run()
 
 
@@ -264,11 +264,11 @@ def test_a_bug_while_measuring_is_told_once_and_the_page_goes_on() -> None:
     def broken() -> Job:
         raise ValueError("nobody foresaw this")
 
-    series = Series([Figure("stream", "Streamed to a file", broken)])
-    assert series.wait(30)
+    figures = [Figure("stream", "Streamed to a file", broken)]
     app = visit()
-    app.session_state[series_bar.SERIES] = ("whole", series)
-    app.session_state[measure_asked.WAITING] = run("whole")
+    begun = begin("whole", figures, run("whole"), "", get_uploads().open_session(), "", False)
+    assert begun.series.wait(30)
+    app.session_state[series_bar.BEGUN] = begun
     app.run()
 
     assert app.exception
@@ -289,7 +289,7 @@ def test_deleting_the_upload_that_is_read_ends_its_series() -> None:
     app.session_state["explore"] = Explore(SourceRef("upload", f"{token}/{sent.id}"), FLIP)
     app.run()
     app.button(key="measure.start").click().run()
-    series = app.session_state[series_bar.SERIES][1]
+    series = app.session_state[series_bar.BEGUN].series
     uploads.remove(token, sent.id)
 
     assert series.wait(30)

@@ -14,7 +14,7 @@ from augviz.model import Pipeline, Step
 from augviz.runs import Run
 from augviz.settings import get_settings
 from augviz.sources import SourceRef
-from augviz.ui import measure_kept, measure_loader
+from augviz.ui import measure_kept, measure_loader, series_bar
 from augviz.ui.loader_answer import Result
 from augviz.ui.state import first
 from tests.live import until
@@ -67,7 +67,7 @@ def started(app: AppTest) -> AppTest:
 
 
 def ended(app: AppTest) -> AppTest:
-    assert app.session_state[measure_loader.ASKED].series.wait(300)
+    assert app.session_state[series_bar.BEGUN].series.wait(300)
     app.run()
     assert not app.exception
     return app
@@ -164,12 +164,12 @@ def test_a_folder_that_is_not_allowed_is_refused(folder: Path, tmp_path: Path) -
     started(app)
 
     assert "not below the folders" in app.error[0].value
-    assert measure_loader.ASKED not in app.session_state
+    assert series_bar.BEGUN not in app.session_state
 
 
 def test_what_runs_can_be_cancelled(folder: Path) -> None:
     app = started(visit(folder, most=2, seconds=60))
-    series = app.session_state[measure_loader.ASKED].series
+    series = app.session_state[series_bar.BEGUN].series
     until(lambda: series.progress.stage == "loading", 120)
     app.run()
     assert app.button(key="measure.workers.start").disabled

@@ -69,6 +69,14 @@ def said(app: AppTest) -> str:
     return "\n".join(element.value for element in elements).replace("\\", "")
 
 
+def of_one_visitor(count: int) -> list[AppTest]:
+    """Pages that the same visitor has opened."""
+    apps = [visit("measure_what_if", Pipeline((BLUR, FLIP))) for _ in range(count)]
+    for app in apps:
+        app.session_state[gate.KEY] = "the same visitor"
+    return apps
+
+
 def keys(app: AppTest) -> set[str]:
     return {str(button.key) for button in app.button}
 
@@ -119,17 +127,17 @@ def test_a_comparison_beyond_the_quota_cannot_be_started(folder: Path, monkeypat
 def test_a_comparison_shows_how_far_it_is_and_leaves_nothing_when_it_is_cancelled(folder: Path) -> None:
     app = visit("measure_sources", Pipeline((FLIP,)))
     click(app, "measure.sources.start")
-    asked = app.session_state[measure_sources.ASKED]
+    begun = app.session_state[series_bar.BEGUN]
 
     assert app.button(key="measure.sources.start").disabled
-    assert asked.subject.name == "photo.png"
+    assert begun.asked.subject.name == "photo.png"
 
     click(app, "measure.cancel")
-    assert asked.series.wait(30)
+    assert begun.series.wait(30)
     run(app)
 
     assert "Cancelled; the files are removed" in said(app)
-    assert measure_sources.ASKED not in app.session_state
+    assert series_bar.BEGUN not in app.session_state
     assert "measure.cancel" not in keys(app)
     assert not app.button(key="measure.sources.start").disabled
     until(lambda: not files(folder))
@@ -138,7 +146,7 @@ def test_a_comparison_shows_how_far_it_is_and_leaves_nothing_when_it_is_cancelle
 def test_a_comparison_is_given_up_with_its_visitor(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = visit("measure_sources", Pipeline((FLIP,)))
     click(app, "measure.sources.start")
-    series = app.session_state[measure_sources.ASKED].series
+    series = app.session_state[series_bar.BEGUN].series
     uploads = get_uploads()
     uploads.release(app.session_state[upload_tab.TOKEN])
     monkeypatch.setattr(uploads, "grace_seconds", -1.0)
@@ -200,10 +208,10 @@ def test_the_answer_is_a_sentence_a_chart_a_table_and_the_commands() -> None:
 def test_what_a_series_has_brought_is_kept_also_for_the_table_of_runs(folder: Path) -> None:
     app = visit("measure_sources", Pipeline((FLIP,)))
     click(app, "measure.sources.start")
-    asked = app.session_state[measure_sources.ASKED]
-    until(lambda: "own.whole" in asked.series.outcomes, 120)
-    asked.series.cancel()
-    assert asked.series.wait(30)
+    begun = app.session_state[series_bar.BEGUN]
+    until(lambda: "own.whole" in begun.series.outcomes, 120)
+    begun.series.cancel()
+    assert begun.series.wait(30)
     run(app)
 
     result = app.session_state[measure_sources.RESULT]
@@ -211,7 +219,7 @@ def test_what_a_series_has_brought_is_kept_also_for_the_table_of_runs(folder: Pa
     assert isinstance(kept, Run)
     assert (kept.question, kept.image, kept.file) == ("sources", "photo.png", "the original file")
     assert kept.profile("stream") == result.rows[0].whole
-    assert series_bar.SERIES not in app.session_state
+    assert series_bar.BEGUN not in app.session_state
 
 
 # What if
@@ -262,7 +270,7 @@ def test_both_are_measured_in_turn_and_the_order_is_taken_and_undone() -> None:
     app = visit("measure_what_if", original)
     app.number_input(key=measure_what_if.REPEATS).set_value(1).run()
     click(app, "measure.whatif.start")
-    series = app.session_state[measure_what_if.ASKED].series
+    series = app.session_state[series_bar.BEGUN].series
 
     assert [figure.name for figure in series.figures] == ["before.1", "after.1", "after.2", "before.2"]
     assert series.wait(180)
@@ -323,10 +331,10 @@ def test_a_number_entered_with_the_click_is_what_is_measured_and_stays(part: str
     app = visit(part, Pipeline((BLUR, FLIP)))
     app.number_input(key=f"measure.{name}.repeats").set_value(6)
     click(app, f"measure.{name}.start")
-    asked = app.session_state[f"measure.{name}.asked"]
+    begun = app.session_state[series_bar.BEGUN]
     click(app, "measure.cancel")
 
-    measured = asked.subject.repeats if name == "sources" else asked.series.figures[0].start.args[2]
+    measured = begun.asked.subject.repeats if name == "sources" else begun.series.figures[0].start.args[2]
     assert measured == 6
     assert app.number_input(key=f"measure.{name}.repeats").value == 6
 
@@ -366,12 +374,10 @@ def test_two_visitors_who_measure_at_once_are_told() -> None:
 
 
 def test_what_a_visitor_began_before_the_page_was_loaded_anew_is_shown_and_can_be_cancelled() -> None:
-    one, anew = (visit("measure_what_if", Pipeline((BLUR, FLIP))) for _ in range(2))
-    for app in (one, anew):
-        app.session_state[gate.KEY] = "the same visitor"
+    one, anew = of_one_visitor(2)
     click(one, "measure.whatif.start")
     run(anew)
-    series = one.session_state[series_bar.SERIES][1]
+    series = one.session_state[series_bar.BEGUN].series
 
     assert anew.button(key="measure.whatif.start").disabled
     assert series_bar.BESIDE not in said(anew)
@@ -380,6 +386,37 @@ def test_what_a_visitor_began_before_the_page_was_loaded_anew_is_shown_and_can_b
 
     assert series.is_cancelled
     assert not series.is_running
+
+
+def test_what_a_visitor_began_before_the_page_was_loaded_anew_goes_on_and_brings_its_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, anew = of_one_visitor(2)
+    other = visit("measure_what_if", Pipeline((BLUR, FLIP)))
+    other.session_state[gate.KEY] = "somebody else"
+    one.number_input(key=measure_what_if.REPEATS).set_value(1).run()
+    click(one, "measure.whatif.start")
+    series = one.session_state[series_bar.BEGUN].series
+    run(anew)
+    uploads = get_uploads()
+    uploads.release(one.session_state[upload_tab.TOKEN])
+    monkeypatch.setattr(uploads, "grace_seconds", -1.0)
+    uploads.sweep()
+    assert series.wait(240)
+    run(anew)
+    run(other)
+
+    assert not uploads.is_known(one.session_state[upload_tab.TOKEN])
+
+    result = anew.session_state[measure_what_if.RESULT]
+    assert isinstance(result.before, Profile)
+    assert len(anew.session_state[measure_kept.RUNS]) == 2
+    assert "measure.whatif.take" in keys(anew)
+    assert measure_what_if.RESULT not in other.session_state
+
+    run(anew)
+
+    assert len(anew.session_state[measure_kept.RUNS]) == 2
 
 
 def test_a_comparison_of_nothing_says_so() -> None:
@@ -403,7 +440,7 @@ def test_a_series_of_somebody_else_is_shown_and_blocks() -> None:
 
     click(app, "measure.cancel")
     app.session_state["part"] = "measure_what_if"
-    until(lambda: not app.session_state[measure_what_if.ASKED].series.is_running)
+    until(lambda: not app.session_state[series_bar.BEGUN].series.is_running)
     run(app)
 
     assert "As it is: It was cancelled." in said(app)
@@ -415,7 +452,7 @@ def test_a_choice_of_input_is_part_of_what_is_compared(folder: Path) -> None:
     pyvips.Image.arrayjoin([page, page.invert()], across=1).tiffsave(str(path), page_height=64)
     app = visit("measure_sources", Pipeline((FLIP,), InputChoice(page=1)), path)
     click(app, "measure.sources.start")
-    subject = app.session_state[measure_sources.ASKED].subject
+    subject = app.session_state[series_bar.BEGUN].asked.subject
     click(app, "measure.cancel")
 
     assert subject.pipeline.input == InputChoice(page=1)

@@ -91,6 +91,23 @@ def test_steps_are_measured_told_and_taken_away(page: Page, server: LiveServer) 
     expect(page.locator(".st-key-measure-toolbar")).to_contain_text("tissue-1024.tif after HorizontalFlip, HEDShift")
 
 
+def test_a_page_that_is_loaded_anew_while_something_is_measured_brings_the_answer(page: Page, server: LiveServer) -> None:
+    visit(page, server, 1024, FLIP, STAIN)
+    page.locator(".st-key-measure-start button").click()
+    expect(page.locator(".st-key-measure-progress")).to_contain_text("Streamed to a file", timeout=TIMEOUT_MS)
+
+    page.reload()
+
+    expect(page.locator(".st-key-measure-answer")).to_contain_text("Held as an array", timeout=TIMEOUT_MS)
+    expect(page.locator(".st-key-measure-progress")).to_have_count(0)
+    [run] = json.loads(taken(page, "json").read_text())["runs"]
+    assert [figure["name"] for figure in run["figures"]] == ["estimate", "stream", "hold"]
+
+    page.reload()
+
+    expect(page.locator(".st-key-measure-answer")).to_contain_text("Held as an array", timeout=TIMEOUT_MS)
+
+
 def test_what_is_slow_is_cancelled_at_once(page: Page, server: LiveServer) -> None:
     visit(page, server, 4096, SLOW)
     page.locator(".st-key-measure-start button").click()

@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import streamlit as st
-
 from augviz import copies, estimates, profiles, runs
 from augviz.errors import AugvizError
 from augviz.estimates import Estimate
@@ -21,12 +19,10 @@ from augviz.profiles import TITLES
 from augviz.runs import Run
 from augviz.series import Figure
 from augviz.settings import get_settings
+from augviz.sources import SourceRef
 from augviz.ui import desk, series_bar
 from augviz.ui.state import Scene, Shown
 from augviz.units import bytes_text, seconds_text
-
-WAITING = "measure.waiting"
-"""The run whose figures are being measured, in the session."""
 
 REPEATS, MAX_REPEATS = 3, 20
 
@@ -134,8 +130,13 @@ def begin(question: str, scene: Scene, shown: Shown, asked: tuple[Figure, ...]) 
     if shown.draw is None or shown.failed is not None:
         raise shown.failed or AugvizError("There is no pipeline that can be measured.")
     source = scene.state.source
-    series_bar.start(question, asked, source.name.rsplit("/", 1)[-1] if source.kind == "upload" else "")
-    st.session_state[WAITING] = run_of(question, scene, shown, shown.draw)
+    run = run_of(question, scene, shown, shown.draw)
+    series_bar.start(question, asked, run, reads=reads_of(source))
+
+
+def reads_of(source: SourceRef) -> str:
+    """The id of the upload that is read, "" for what is none."""
+    return source.name.rsplit("/", 1)[-1] if source.kind == "upload" else ""
 
 
 def run_of(question: str, scene: Scene, shown: Shown, draw: Draw) -> Run:

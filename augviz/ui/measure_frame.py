@@ -1,4 +1,4 @@
-"""What the questions of Measure have in common: what surrounds controls, bar and answer, and the end of a series."""
+"""What the questions of Measure have in common: what surrounds controls, bar and answer."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ class Question:
 
     Attributes:
         asker: its name for `series_bar`.
-        asked, result, trouble: where in the session are what it has asked (with a `series`), its last answer, and why it
-            could not ask.
+        result, trouble: where in the session are its last answer, and why it could not ask.
     """
 
     asker: str
-    asked: str
     result: str
     trouble: str
 
@@ -49,13 +47,3 @@ class Question:
         with page.boundary():
             if (result := st.session_state.get(self.result)) is not None:
                 answer(result)
-
-    def ended(self) -> Any:
-        """What was asked and has ended since, whatever was looked at meanwhile; told once. None where nothing has."""
-        asked = st.session_state.get(self.asked)
-        if asked is None or asked.series.is_running:
-            return None
-        del st.session_state[self.asked]
-        if series_bar.of(self.asker) is asked.series:
-            series_bar.forget()
-        return asked

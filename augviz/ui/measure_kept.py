@@ -11,7 +11,7 @@ from augviz import memory
 from augviz.profiles import Failed
 from augviz.runs import Outcome, Run
 from augviz.series import Series
-from augviz.ui import measure_asked, memory_page, series_bar
+from augviz.ui import memory_page, series_bar
 from augviz.uploads import get_uploads
 
 RUNS = "measure.runs"
@@ -43,13 +43,12 @@ def last(question: str) -> Run | None:
 
 def take_over() -> None:
     """Keep what a series of ours that has ended has brought, whatever page was looked at meanwhile."""
-    waiting: Run | None = st.session_state.get(measure_asked.WAITING)
-    series = series_bar.of(waiting.question) if waiting is not None else None
-    if waiting is None or series is None or series.is_running:
-        return
-    del st.session_state[measure_asked.WAITING]
-    series_bar.forget()
-    run = replace(waiting, outcomes=outcomes_of(series))
+    for question in OWN:
+        if (begun := series_bar.ended(question)) is not None:
+            _take(replace(begun.asked, outcomes=outcomes_of(begun.series)))
+
+
+def _take(run: Run) -> None:
     st.session_state[LAST] = {**st.session_state.get(LAST, {}), run.question: run}
     if run.is_measured:
         keep(run)

@@ -16,7 +16,6 @@ from augviz.model import Draw, ImageFacts
 from augviz.profiles import Failed, reason_text
 from augviz.runs import Outcome, Run
 from augviz.scaling import Loading, Throughput
-from augviz.series import Series
 from augviz.settings import get_settings
 from augviz.ui import loader_answer, measure_asked, measure_kept, series_bar
 from augviz.ui.loader_answer import Result, Subject
@@ -27,11 +26,10 @@ from augviz.units import seconds_text
 from augviz.uploads import get_uploads
 
 ASKER = "workers"
-ASKED = "measure.workers.asked"
 RESULT = "measure.workers.result"
 TROUBLE = "measure.workers.trouble"
 
-_QUESTION = Question(ASKER, ASKED, RESULT, TROUBLE)
+_QUESTION = Question(ASKER, RESULT, TROUBLE)
 
 REPEATS, FOLDER = "Repeats of the image", "Images of a folder"
 
@@ -45,7 +43,6 @@ WHY_ONE = (
 class Asked:
     """What is being measured, and what is computed of its memory, by (workers, threads). `run` is without its outcomes."""
 
-    series: Series
     subject: Subject
     plans: Mapping[tuple[int, int], Plan]
     run: Run
@@ -65,10 +62,12 @@ def show(scene: Scene, shown: Shown) -> None:
 
 def take_over() -> None:
     """Keep what our series has brought once it has ended, beside earlier results of other threads for the same."""
-    asked: Asked | None = _QUESTION.ended()
-    if asked is None:
+    begun = series_bar.ended(ASKER)
+    if begun is None:
         return
-    outcomes = {name: _readable(value) for name, value in asked.series.outcomes.items()}
+    asked: Asked = begun.asked
+    figures = begun.series.figures
+    outcomes = {name: _readable(value) for name, value in begun.series.outcomes.items()}
     points = {(p.workers, p.threads): p for p in outcomes.values() if isinstance(p, Throughput)}
     plans = dict(asked.plans)
     earlier: Result | None = st.session_state.get(RESULT)
@@ -77,12 +76,12 @@ def take_over() -> None:
         plans = {**earlier.plans, **plans}
     reasons = tuple(
         (figure.title, found.reason)
-        for figure in asked.series.figures
+        for figure in figures
         if isinstance(found := outcomes.get(figure.name), Failed) and not found.cancelled
     )
-    is_cancelled = asked.series.is_cancelled
+    is_cancelled = begun.series.is_cancelled
     st.session_state[RESULT] = Result(asked.subject, tuple(points.values()), plans, reasons, is_cancelled)
-    named = (Outcome(one.name, one.title, outcomes[one.name]) for one in asked.series.figures if one.name in outcomes)
+    named = (Outcome(one.name, one.title, outcomes[one.name]) for one in figures if one.name in outcomes)
     run = replace(asked.run, outcomes=tuple(named))
     if run.is_measured:
         measure_kept.keep(run)
@@ -205,16 +204,12 @@ def _start(scene: Scene, shown: Shown, loadings: tuple[Loading, ...], folder: st
         args = shown.recipe.args()
         request = {"paths": list(paths), "pipeline": args["pipeline"], "seed": args["seed"]}
         figures = loader_figures.figures(request, loadings, lambda one: plans[one.workers, one.threads])
-        reads = state.source.name.rsplit("/", 1)[-1] if state.source.kind == "upload" and not folder else ""
-        series_bar.start(ASKER, figures, reads)
+        subject = Subject(shown.key, loadings[0].batch, folder, len(paths))
+        run = measure_asked.run_of(ASKER, scene, shown, shown.draw)
+        reads = "" if folder else measure_asked.reads_of(state.source)
+        series_bar.start(ASKER, figures, Asked(subject, plans, _of_files(run, subject)), reads=reads)
     except AugvizError as error:
         st.session_state[TROUBLE] = get_uploads().shown(str(error))
-        return
-    series = series_bar.of(ASKER)
-    assert series is not None
-    subject = Subject(shown.key, loadings[0].batch, folder, len(paths))
-    run = measure_asked.run_of(ASKER, scene, shown, shown.draw)
-    st.session_state[ASKED] = Asked(series, subject, plans, _of_files(run, subject))
 
 
 def _of_files(run: Run, subject: Subject) -> Run:

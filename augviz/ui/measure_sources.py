@@ -13,7 +13,6 @@ from augviz.errors import AugvizError
 from augviz.model import InputChoice
 from augviz.profiles import Failed, Profile, reason_text
 from augviz.runs import Outcome, Run
-from augviz.series import Series
 from augviz.sources_compared import OWN, WINDOW_PX, Row, Subject, Window
 from augviz.ui import (
     compared_charts,
@@ -33,18 +32,16 @@ from augviz.uploads import get_uploads
 
 ASKER = "sources"
 REPEATS = "measure.sources.repeats"
-ASKED = "measure.sources.asked"
 RESULT = "measure.sources.result"
 TROUBLE = "measure.sources.trouble"
 
-_QUESTION = Question(ASKER, ASKED, RESULT, TROUBLE)
+_QUESTION = Question(ASKER, RESULT, TROUBLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is being compared. `run` is what depends on the recipe, without its outcomes; `own_bytes` of the file as it is."""
 
-    series: Series
     subject: Subject
     run: Run
     own_bytes: int | None
@@ -75,12 +72,13 @@ def show(scene: Scene, shown: Shown) -> None:
 
 def take_over() -> None:
     """Keep what our series has brought once it has ended, whatever was looked at or asked meanwhile."""
-    asked: Asked | None = _QUESTION.ended()
-    if asked is None:
+    begun = series_bar.ended(ASKER)
+    if begun is None:
         return
-    found = {name: _readable(value) for name, value in asked.series.outcomes.items()}
+    asked: Asked = begun.asked
+    found = {name: _readable(value) for name, value in begun.series.outcomes.items()}
     rows = sources_compared.rows(asked.subject, found, asked.own_bytes)
-    st.session_state[RESULT] = Result(asked.run.key, asked.subject, rows, asked.series.is_cancelled)
+    st.session_state[RESULT] = Result(asked.run.key, asked.subject, rows, begun.series.is_cancelled)
     for row in rows:
         if isinstance(row.whole, Profile):
             name = asked.run.image if row.name == OWN else f"{asked.run.image} as {row.title}"
@@ -171,25 +169,27 @@ def subject_of(scene: Scene, shown: Shown, repeats: int) -> Subject:
 def _start(subject: Subject, scene: Scene, shown: Shown) -> None:
     """Start the series for what was shown when the button was clicked, or remember why not for the run that follows."""
     st.session_state.pop(TROUBLE, None)
-    uploads, token, source = get_uploads(), upload_tab.token(), scene.state.source
+    uploads, token = get_uploads(), upload_tab.token()
     assert shown.draw is not None
     try:
         sources_compared.check(subject, uploads)
         file_id, path = uploads.place(token, "forms.tif", sources_compared.needed_bytes(subject))
         try:
-            reads = source.name.rsplit("/", 1)[-1] if source.kind == "upload" else ""
-            series_bar.start(ASKER, form_figures.figures(subject, path.parent, uploads), reads)
+            run = measure_asked.run_of(ASKER, scene, shown, shown.draw)
+            series = series_bar.start(
+                ASKER,
+                form_figures.figures(subject, path.parent, uploads),
+                Asked(subject, run, _file_bytes(subject.path)),
+                reads=measure_asked.reads_of(scene.state.source),
+                is_tied=True,
+            )
         except AugvizError:
             uploads.remove(token, file_id)
             raise
     except AugvizError as error:
         st.session_state[TROUBLE] = uploads.shown(str(error))
         return
-    series = series_bar.of(ASKER)
-    assert series is not None
     form_figures.remove_afterwards(series, uploads, token, file_id)
-    run = measure_asked.run_of(ASKER, scene, shown, shown.draw)
-    st.session_state[ASKED] = Asked(series, subject, run, _file_bytes(subject.path))
 
 
 def _file_bytes(path: str) -> int | None:

@@ -12,7 +12,7 @@ from augviz.errors import AugvizError
 from augviz.model import Pipeline
 from augviz.profiles import Failed, Profile
 from augviz.runs import Outcome, Run
-from augviz.series import Figure, Series
+from augviz.series import Figure
 from augviz.ui import (
     compared_charts,
     desk,
@@ -32,11 +32,10 @@ from augviz.what_ifs import Difference, WhatIf
 ASKER = "what-if"
 VARIANT = "measure.whatif.variant"
 REPEATS = "measure.whatif.repeats"
-ASKED = "measure.whatif.asked"
 RESULT = "measure.whatif.result"
 TROUBLE = "measure.whatif.trouble"
 
-_QUESTION = Question(ASKER, ASKED, RESULT, TROUBLE)
+_QUESTION = Question(ASKER, RESULT, TROUBLE)
 TAKEN = "measure.whatif.taken"
 
 ORDER = ("before.1", "after.1", "after.2", "before.2")
@@ -49,7 +48,6 @@ AS_IT_IS, VARIED = "As it is", "What if"
 class Asked:
     """What is being measured: `before` and `after` are what depends on the recipes, without their outcomes."""
 
-    series: Series
     original: Pipeline
     what_if: WhatIf
     before: Run
@@ -81,10 +79,11 @@ def show(scene: Scene, shown: Shown) -> None:
 
 def take_over() -> None:
     """Keep what our series has brought once it has ended, whatever was looked at or asked meanwhile."""
-    asked: Asked | None = _QUESTION.ended()
-    if asked is None:
+    begun = series_bar.ended(ASKER)
+    if begun is None:
         return
-    found = {name: measure_kept.readable(value) for name, value in asked.series.outcomes.items()}
+    asked: Asked = begun.asked
+    found = {name: measure_kept.readable(value) for name, value in begun.series.outcomes.items()}
     sides = {side: what_ifs.merged([found[f"{side}.1"], found[f"{side}.2"]]) for side in ("before", "after")}
     st.session_state[RESULT] = Result(asked.original, asked.what_if, asked.before.key, sides["before"], sides["after"])
     for run, side in ((asked.before, "before"), (asked.after, "after")):
@@ -191,19 +190,15 @@ def _start(chosen: WhatIf, repeats: int, scene: Scene, shown: Shown, varied: Sho
     st.session_state.pop(TAKEN, None)
     assert shown.draw is not None
     assert varied.draw is not None
-    source = scene.state.source
     about = measure_asked.quick_estimate(scene, shown.draw)
-    reads = source.name.rsplit("/", 1)[-1] if source.kind == "upload" else ""
-    try:
-        series_bar.start(ASKER, figures(shown, varied, repeats, about.seconds if about else 1.0), reads)
-    except AugvizError as error:
-        st.session_state[TROUBLE] = get_uploads().shown(str(error))
-        return
-    series = series_bar.of(ASKER)
-    assert series is not None
     before = measure_asked.run_of(ASKER, scene, shown, shown.draw)
     after = measure_asked.run_of(ASKER, scene, varied, varied.draw)
-    st.session_state[ASKED] = Asked(series, scene.state.pipeline, chosen, before, after)
+    asked = Asked(scene.state.pipeline, chosen, before, after)
+    measured = figures(shown, varied, repeats, about.seconds if about else 1.0)
+    try:
+        series_bar.start(ASKER, measured, asked, reads=measure_asked.reads_of(scene.state.source))
+    except AugvizError as error:
+        st.session_state[TROUBLE] = get_uploads().shown(str(error))
 
 
 # The answer

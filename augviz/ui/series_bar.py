@@ -2,82 +2,85 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from weakref import WeakSet
+from typing import Any
 
 import streamlit as st
 
+from augviz import begun
+from augviz.begun import Begun
 from augviz.errors import AugvizError
 from augviz.series import Figure, Series
 from augviz.ui import gate, page, upload_tab
 from augviz.ui.page import escaped
 from augviz.units import seconds_text
-from augviz.uploads import get_uploads
 
-SERIES = "measure.series"
-"""Where the visitor's one series is, in the session: (what asked for it, the series)."""
+BEGUN = "measure.begun"
+"""The visitor's one series whose outcome this session has not taken yet, in the session."""
+
+TAKEN = "measure.taken"
+"""The number of the last series whose outcome it has taken."""
 
 BESIDE = (
     "Something else is being measured on this server at the same time, by another visitor: all of it takes longer "
     "than it would alone."
 )
 
-_all: WeakSet[Series] = WeakSet()
-_lock = threading.Lock()
-
 POLL_SECONDS = 0.5
 CANCEL_WAIT_SECONDS = 2.0
 
 
-def start(asker: str, figures: Sequence[Figure], reads: str = "") -> None:
+def start(asker: str, figures: Sequence[Figure], asked: Any, *, reads: str = "", is_tied: bool = False) -> Series:
     """Measure these for this visitor, one series at a time; it is cancelled when the visitor has gone.
 
     Args:
         asker: which part of the page asks, to find its outcome again.
+        asked: what that part needs beside the outcomes to make its answer.
         reads: id of the visitor's upload that it reads; deleting that ends the series.
+        is_tied: whether it uses other files of this session.
 
     Raises:
         AugvizError: another one of this visitor's is running, or there is nothing to measure.
     """
     if running() is not None:
         raise AugvizError("Something is being measured already; wait for it or cancel it.")
-    uploads, token = get_uploads(), upload_tab.token()
-    made = Series(figures, lambda series: uploads.end_work(token, series.cancel), gate.visitor())
-    with _lock:
-        _all.add(made)
-    st.session_state[SERIES] = (asker, made)
-    uploads.begin_work(token, made.cancel, reads)
-    if not made.is_running:  # it has ended before its work was begun
-        uploads.end_work(token, made.cancel)
+    made = begun.begin(asker, figures, asked, gate.visitor(), upload_tab.token(), reads, is_tied)
+    st.session_state[BEGUN] = made
+    return made.series
 
 
-def of(asker: str) -> Series | None:
-    """This visitor's series that a part of the page has asked for last, running or ended; None if there is none."""
-    whose, series = st.session_state.get(SERIES, ("", None))
-    return series if whose == asker else None
+def ended(asker: str) -> Begun | None:
+    """What a part of the page has asked and has ended since, whatever was looked at meanwhile; told once."""
+    mine = _mine()
+    if mine is None or mine.asker != asker or mine.series.is_running:
+        return None
+    del st.session_state[BEGUN]
+    st.session_state[TAKEN] = mine.number
+    return mine
 
 
 def running() -> Series | None:
     """The visitor's one that runs, whichever part of the page asked for it, also before the page was loaded anew."""
-    _, series = st.session_state.get(SERIES, ("", None))
-    if series is not None and series.is_running:
-        return series
-    me = gate.visitor()
-    with _lock:
-        return next((one for one in _all if me and one.visitor == me and one.is_running), None)
+    mine = _mine()
+    return mine.series if mine is not None and mine.series.is_running else None
 
 
 def is_beside_another() -> bool:
     """Whether a series of somebody else runs on this server, too: two that run at once measure each other."""
-    mine = running()
-    with _lock:
-        return any(series is not mine and series.is_running for series in _all)
+    return begun.is_beside(_mine())
 
 
-def forget() -> None:
-    """Forget a series that has ended, once its outcomes are kept elsewhere."""
-    st.session_state.pop(SERIES, None)
+def _mine() -> Begun | None:
+    """This session's, or what its visitor has begun since in another: the page was loaded anew, or is open twice."""
+    mine: Begun | None = st.session_state.get(BEGUN)
+    if mine is not None and mine.series.is_running:
+        return mine
+    newest = begun.newest(gate.visitor())
+    if mine is None and newest is not None and newest.number > st.session_state.get(TAKEN, 0):
+        mine = st.session_state[BEGUN] = newest
+        if mine.series.is_running and not mine.is_tied:
+            mine.watch(upload_tab.token())
+    return mine
 
 
 @st.fragment(run_every=POLL_SECONDS)
