@@ -20,6 +20,9 @@ from augviz.units import seconds_text
 
 State = Literal["running", "done", "failed", "cancelled"]
 
+KEPT_SECONDS = 900.0
+"""How long after its end an audit is shown to its visitor when they load the page anew."""
+
 PUBLISH_SECONDS = 1.0
 """A report of what there is so far is made no more often, and takes at most a tenth of the time."""
 
@@ -147,6 +150,8 @@ class AuditJob:
 
 
 _running: list[AuditJob] = []
+_ended: dict[str, tuple[AuditJob, float]] = {}
+"""The last that has ended of each visitor, and when."""
 _lock = threading.Lock()
 
 
@@ -171,6 +176,11 @@ def start(
     def ended(job: AuditJob) -> None:
         with _lock:
             _running.remove(job)
+            now = time.monotonic()
+            for whose in [one for one, (_, when) in _ended.items() if now - when > KEPT_SECONDS]:
+                del _ended[whose]
+            if visitor:
+                _ended[visitor] = (job, now)
         leave()
         if on_end is not None:
             on_end(job)
@@ -188,10 +198,15 @@ def start(
     return job
 
 
-def running_for(visitor: str) -> AuditJob | None:
-    """The audit of a visitor that runs, None where there is none: their page may have been loaded anew meanwhile."""
+def newest_of(visitor: str) -> AuditJob | None:
+    """The audit of a visitor that runs, else the last that ended within `KEPT_SECONDS`, for a page that is loaded anew.
+
+    None where there is neither, and for nobody in particular.
+    """
     with _lock:
-        return next((job for job in _running if visitor and job.visitor == visitor), None)
+        running = next((job for job in _running if visitor and job.visitor == visitor), None)
+        ended, when = _ended.get(visitor, (None, 0.0))
+    return running or (ended if time.monotonic() - when <= KEPT_SECONDS else None)
 
 
 def forget(records: Path) -> None:

@@ -228,3 +228,20 @@ def test_only_one_audit_runs_on_this_machine(folder: Path, tmp_path: Path) -> No
 
     assert ended.wait(60)
     assert job.wait(10) == "cancelled"
+
+
+def test_the_last_audit_of_a_visitor_is_found_for_a_while_after_its_end(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = audit_chosen.Chosen("path", folder).plan(saved.load(auditing_folder.PIPELINE), None, 1, 0, 1024)
+    job = audit_jobs.start(plan, tmp_path / "one.jsonl", visitor="somebody")
+
+    assert audit_jobs.newest_of("somebody") is job
+    assert job.wait(120) == "done"
+    assert audit_jobs.newest_of("somebody") is job
+    assert audit_jobs.newest_of("somebody else") is None
+    assert audit_jobs.newest_of("") is None
+
+    monkeypatch.setattr(audit_jobs, "KEPT_SECONDS", -1.0)
+
+    assert audit_jobs.newest_of("somebody") is None

@@ -268,6 +268,13 @@ def test_a_page_that_is_loaded_anew_finds_its_audit_again(watched: Watched, serv
 
     expect(page.get_by_text("The audit was cancelled.")).to_be_visible()
     expect(page.get_by_text("400 draws of each image, seed 0")).to_be_visible()
+
+    page.reload()
+
+    expect(page.get_by_text("The audit was cancelled.")).to_be_visible(timeout=TIMEOUT_MS)
+    expect(page.get_by_text("400 draws of each image, seed 0")).to_be_visible()
+    page.wait_for_selector(STILL)
+    assert json.loads(taken(page, "json").read_text())["draws"]["done"] > 0
     assert complaints(watched) == []
 
 

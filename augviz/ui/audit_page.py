@@ -66,12 +66,14 @@ def show() -> None:
 
 
 def _known() -> tuple[AuditJob | None, Chosen | None]:
-    """The session's audit, else one of the visitor's that runs: a page that is loaded anew begins another session."""
-    if JOB not in st.session_state and (running := audit_jobs.running_for(gate.visitor())) is not None:
-        chosen = audit_chosen.of(running.plan)
-        if chosen.kind != "upload":  # that goes with its files, which are the other session's
-            _keep(running)
-        st.session_state[JOB] = (running, chosen)
+    """The session's audit, else the visitor's newest: a page that is loaded anew begins another session."""
+    if JOB not in st.session_state and (newest := audit_jobs.newest_of(gate.visitor())) is not None:
+        chosen, is_running = audit_chosen.of(newest.plan), newest.state == "running"
+        is_theirs = chosen.kind == "upload"  # that goes with its files, which are the other session's
+        if is_running and not is_theirs:
+            _keep(newest)
+        if is_running or not is_theirs:
+            st.session_state[JOB] = (newest, chosen)
     known: tuple[AuditJob | None, Chosen | None] = st.session_state.get(JOB, (None, None))
     return known
 
