@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import random
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 import pyvips
 from skimage import data, io
 
-from augviz import cli, engine, images, results, saved
+from augviz import engine, images, saved
 from augviz.library import A
 from augviz.model import QUALITIES
 
@@ -287,17 +283,6 @@ def test_a_pipeline_comes_from_standard_input(rgb: str, tmp_path: Path) -> None:
     assert np.array_equal(np.load(out), expected(rgb, path, 0))
 
 
-def test_the_file_that_was_there_is_replaced_and_nothing_is_left_beside_it(rgb: str, tmp_path: Path) -> None:
-    path, folder = pipeline(tmp_path, *BLUR), tmp_path / "results"
-    folder.mkdir()
-    (folder / "out.png").write_text("old")
-
-    ok("apply", rgb, path, "-o", folder / "out.png")
-
-    assert [entry.name for entry in folder.iterdir()] == ["out.png"]
-    assert io.imread(folder / "out.png").ndim == 3
-
-
 # preview
 
 
@@ -384,30 +369,6 @@ def test_export_imports_neither_pyvips_nor_the_library(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ((), "COMMAND"),
-        (("show",), "show"),
-        (("info",), "IMAGE"),
-        (("info", "a.png", "b.png"), "b.png"),
-        (("info", "a.png", "--jso"), "--jso"),
-        (("apply", "a.png", "p.json"), "-o"),
-        (("apply", "a.png", "p.json", "-o", "x.npy", "--window", "1,2,3,4", "--max-side", "9"), "--max-side"),
-        (("apply", "a.png", "p.json", "-o", "x.npy", "--window", "1,2,3"), "'1,2,3'"),
-        (("apply", "a.png", "p.json", "-o", "x.npy", "--window", "1,2,3,x"), "'x'"),
-        (("apply", "a.png", "p.json", "-o", "x.npy", "--window", "1,2,0,4"), "got 0,4"),
-        (("apply", "a.png", "p.json", "-o", "x.npy", "--window=-1,2,3,4"), "got -1,2"),
-        (("apply", "a.png", "p.json", "-o", "x.npy", "--max-side", "0"), "at least 1, got 0"),
-        (("preview", "a.png", "p.json", "-o", "x.npy", "--quality", "best"), "best"),
-        (("draw", "a.png", "p.json", "--seed", "1.5"), "'1.5'"),
-        (("export", "p.json", "--as", "yaml"), "yaml"),
-    ],
-)
-def test_a_wrong_argument_is_one_line_that_shows_it(arguments: tuple[str, ...], words: str) -> None:
-    assert words in failure(*arguments)
-
-
-@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("{", "not valid JSON"),
@@ -456,16 +417,6 @@ def test_a_window_partly_outside_the_result_is_an_error(rgb: str, tmp_path: Path
     assert "300 x 200" in failure("apply", rgb, path, "--window", window, "-o", tmp_path / "out.npy")
 
 
-@pytest.mark.parametrize("out", ["out.jpg", "out", "missing/out.npy", "folder.npy"])
-def test_an_output_that_cannot_be_written_is_named(rgb: str, tmp_path: Path, out: str) -> None:
-    (tmp_path / "folder.npy").mkdir()
-
-    words = failure("apply", rgb, pipeline(tmp_path, *BLUR), "-o", tmp_path / out)
-
-    assert words.startswith("augviz: -o: ")
-    assert out.split("/")[0] in words
-
-
 def test_a_step_that_cannot_be_built_is_named(rgb: str, tmp_path: Path) -> None:
     path = pipeline(tmp_path, {"transform": "NoOp"}, {"transform": "MedianBlur", "args": {"blur_limit": [4, 4]}})
 
@@ -491,74 +442,6 @@ def test_a_draw_that_the_library_would_not_survive_is_refused(rgb: str, tmp_path
         words = failure(command[0], rgb, path, *command[1:])
         assert "step 3, AdvancedBlur: " in words
         assert "(D1)" in words
-
-
-UNGUARDED = """
-import functools, sys
-from augviz import cli, jobs
-jobs.start_job = functools.partial(jobs.start_job, tasks="tests.unguarded_tasks")
-sys.exit(cli.main())
-"""
-
-
-def test_a_crash_of_the_library_is_reported_as_one(rgb: str, tmp_path: Path) -> None:
-    path, folder = pipeline(tmp_path, *BLUR, KILLER), tmp_path / "results"
-    folder.mkdir()
-    (folder / "out.npy").write_text("old")
-    command = [sys.executable, "-c", UNGUARDED, "apply", rgb, path, "-o", str(folder / "out.npy")]
-
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-
-    words = "augviz: step 3, AdvancedBlur: the library crashed (divided by zero) for this draw\n"
-    assert (result.returncode, result.stderr) == (2, words)
-    assert [entry.name for entry in folder.iterdir()] == ["out.npy"]
-    assert (folder / "out.npy").read_text() == "old"
-
-
-def test_a_step_that_takes_too_long_is_named(tmp_path: Path) -> None:
-    pyvips.Image.black(6000, 6000, bands=3).pngsave(str(tmp_path / "large.png"))
-    path = pipeline(tmp_path, {"transform": "NoOp"}, {"transform": "ElasticTransform", "p": 1})
-
-    words = failure("apply", tmp_path / "large.png", path, "-o", tmp_path / "out.npy", AUGVIZ_JOB_SECONDS="5")
-
-    assert "step 2, ElasticTransform: " in words
-    assert "limit" in words
-
-
-def test_a_process_that_cannot_start_within_its_memory_says_so(rgb: str, tmp_path: Path) -> None:
-    path = pipeline(tmp_path, {"transform": "NoOp"})
-
-    words = failure("profile", rgb, path, AUGVIZ_JOB_MEMORY_BYTES="300 MB")
-
-    assert words == "augviz: measure: the process could not start within its limit of 300 MB of memory."
-
-
-def test_a_draw_that_takes_too_long_names_its_step(rgb: str, tmp_path: Path) -> None:
-    blur = {"transform": "Blur", "args": {"blur_limit": [10001, 10001]}, "p": 1}
-    path = pipeline(tmp_path, {"group": "Sequential", "steps": [{"transform": "NoOp"}, blur]})
-
-    words = failure("draw", rgb, path, AUGVIZ_JOB_SECONDS="3", AUGVIZ_GUARD="0")
-
-    assert "step 2, Blur: it takes longer than the time limit of 3 s" in words
-
-
-def test_a_worker_that_is_killed_is_no_step_that_takes_too_long(rgb: str, tmp_path: Path) -> None:
-    holes = {"transform": "CoarseDropout", "args": {"max_holes": 10**9}, "p": 1}
-    code = "import sys\nfrom augviz import cli\ncli.BLAME_SECONDS = 2\nsys.exit(cli.main(sys.argv[1:]))\n"
-    command = [sys.executable, "-c", code, "draw", rgb, pipeline(tmp_path, holes)]
-    environment = {**os.environ, "AUGVIZ_GUARD": "0"}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
-    end, busy = time.monotonic() + 120, []
-    while not busy:  # until the worker draws: it has imported its libraries and takes a second of the processor
-        assert time.monotonic() < end
-        children = psutil.Process(process.pid).children(recursive=True)
-        busy = [child for child in children if sum(child.cpu_times()[:2]) > 6]
-        time.sleep(0.05)
-    busy[0].kill()
-    _, words = process.communicate(timeout=120)
-
-    assert process.returncode == 2
-    assert words == "augviz: draw: the worker crashed (killed).\n"
 
 
 @pytest.mark.parametrize(
@@ -622,50 +505,7 @@ def test_what_the_library_prints_is_not_printed(rgb: str, tmp_path: Path) -> Non
     assert ok("apply", rgb, path, "-o", tmp_path / "out.npy") == ""
 
 
-# Terminal
-
-
-def test_progress_is_shown_on_a_terminal_and_erased(rgb: str, tmp_path: Path) -> None:
-    shown, terminal = pty.openpty()
-    command = [sys.executable, "-m", "augviz", "apply", rgb, pipeline(tmp_path, *BLUR), "-o", str(tmp_path / "out.png")]
-
-    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=terminal, timeout=120)
-    os.close(terminal)
-    written = os.read(shown, 100000).decode()
-    os.close(shown)
-
-    assert result.returncode == 0
-    assert "starting" in written
-    assert written.endswith("\r\x1b[K")
-    assert "\n" not in written
-
-
-def test_a_terminated_command_leaves_nothing_behind(tmp_path: Path) -> None:
-    pyvips.Image.black(6000, 6000, bands=3).pngsave(str(tmp_path / "large.png"))
-    path, folder = pipeline(tmp_path, {"transform": "ElasticTransform", "p": 1}), tmp_path / "results"
-    folder.mkdir()
-    command = [
-        sys.executable,
-        "-m",
-        "augviz",
-        "apply",
-        str(tmp_path / "large.png"),
-        path,
-        "-o",
-        str(folder / "out.npy"),
-    ]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 60
-    while not any(folder.iterdir()):
-        assert time.monotonic() < end, "nothing was begun"
-        time.sleep(0.02)
-
-    process.send_signal(signal.SIGTERM)
-    _, words = process.communicate(timeout=60)
-
-    assert process.returncode == 128 + signal.SIGTERM
-    assert words == ""
-    assert list(folder.iterdir()) == []
+# Output
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
@@ -674,28 +514,6 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     result = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
     assert result.stderr == ""
-
-
-def test_the_endings_of_outputs_are_those_that_can_be_written() -> None:
-    assert cli.OUTPUT_SUFFIXES == results.SUFFIXES
-
-
-def test_help_names_every_command() -> None:
-    printed = ok("--help")
-
-    for command in ("info", "preview", "apply", "draw", "export", "import", "advise", "memory"):
-        assert re.search(rf"^ +{command} ", printed, re.MULTILINE)
-
-
-@pytest.mark.parametrize("command", ["info", "preview", "apply", "draw", "export", "import", "advise", "memory"])
-def test_the_documented_options_are_those_that_there_are(command: str) -> None:
-    page = (ROOT / "docs" / "command-line.md").read_text()
-    documented = re.search(rf"^    {command} .*$", page, re.MULTILINE)
-    usage = ok(command, "--help").split("\n\n")[0]
-    option = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
-
-    assert documented is not None
-    assert set(option.findall(documented[0])) == set(option.findall(usage)) - {"-m", "-h"}
 
 
 # Python code as a pipeline, and import
