@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from augviz import events, metrics
 from augviz.errors import AugvizError
 from augviz.units import bytes_text
 
 SPARE_BYTES = 200_000_000
 """What an upload leaves free on the disk."""
+
+STEP_BYTES = 16_000_000
+"""What is set aside at a time for a file that arrives without its size."""
 
 _MAX_NAME = 120
 _WRITE_BYTES = 1 << 20  # collected before a thread writes them: the server's loop never waits for the disk
@@ -63,6 +70,53 @@ async def write_chunks(
     if not count:
         raise UploadError(f"{name}: the file is empty.", 400)
     return count
+
+
+async def in_steps(
+    chunks: AsyncIterator[bytes], expected: int, set_aside: Callable[[int], None]
+) -> AsyncIterator[bytes]:
+    """The chunks as long as there is room for them.
+
+    Args:
+        expected: bytes that are set aside already.
+        set_aside: is called with how many bytes more are needed; raises UploadError where there is no room.
+    """
+    count = 0
+    async for chunk in chunks:
+        count += len(chunk)
+        if count - expected >= STEP_BYTES:
+            set_aside(count - expected)
+            expected = count
+        yield chunk
+    if count > expected:
+        set_aside(count - expected)
+
+
+@contextmanager
+def told(visitor: str) -> Iterator[Callable[[int], None]]:
+    """Tell the log and the metrics how an upload ends; `done` is to be called with its bytes once they are there.
+
+    Args:
+        visitor: who sends it.
+    """
+    began, outcome, count = time.monotonic(), "broken", 0
+
+    def done(file_bytes: int) -> None:
+        nonlocal outcome, count
+        outcome, count = "done", file_bytes
+        metrics.count("upload_bytes", count)
+
+    try:
+        yield done
+    except UploadError as error:
+        if error.status in (413, 507):
+            outcome = "refused"
+            metrics.count("refusals", what="upload")
+        raise
+    finally:
+        metrics.count("uploads", outcome=outcome)
+        level, seconds = logging.WARNING if outcome == "refused" else logging.INFO, time.monotonic() - began
+        events.tell("upload_end", level=level, outcome=outcome, visitor=visitor, bytes=count, seconds=seconds)
 
 
 def _check_size(name: str, count: int, max_bytes: int) -> None:

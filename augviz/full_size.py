@@ -19,7 +19,8 @@ from augviz.recipes import Recipe
 from augviz.settings import get_settings
 from augviz.sources import IMAGE_SUFFIXES
 from augviz.units import bytes_text
-from augviz.uploads import Upload, Uploads, get_uploads
+from augviz.upload_session import Upload
+from augviz.uploads import Uploads, get_uploads
 
 THREADS = 2
 """libvips' threads of a job, so that previews stay quick beside it."""

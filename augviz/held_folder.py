@@ -16,6 +16,38 @@ from typing import IO
 _LOCK = ".lock"
 
 
+class OwnFolder:
+    """A folder of this process below `root`: made and held when it is first asked for, and again where it was removed.
+
+    It is not safe for threads by itself.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.path: Path | None = None
+        self._held: IO[str] | None = None
+
+    def made(self) -> Path:
+        """The folder, which is there now. Raises OSError."""
+        if self.path is None:
+            self.path, self._held = make(self.root)
+        elif not is_there(self.path):
+            self.let_go()
+            self._held = hold(self.path)
+        return self.path
+
+    def let_go(self) -> None:
+        """Hold it no longer, as when the process ends."""
+        if self._held is not None:
+            self._held.close()
+
+    def remove(self) -> None:
+        """Remove it with all that is in it."""
+        self.let_go()
+        if self.path is not None:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+
 def make(root: Path) -> tuple[Path, IO[str]]:
     """A new folder below `root` that nobody can guess, and the open file that holds it. Raises OSError."""
     folder = root / secrets.token_hex(8)

@@ -10,9 +10,6 @@ from pathlib import Path
 from augviz.arrivals import UploadError
 from augviz.units import bytes_text
 
-STEP_BYTES = 16_000_000
-"""What is set aside at a time for a file that arrives without its size."""
-
 
 @dataclass(frozen=True, slots=True)
 class Quotas:

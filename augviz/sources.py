@@ -17,7 +17,8 @@ from augviz.errors import ImageError
 from augviz.quotas import bytes_below
 from augviz.settings import Settings, get_settings
 from augviz.units import bytes_text
-from augviz.uploads import Upload, get_uploads
+from augviz.upload_session import Upload
+from augviz.uploads import get_uploads
 
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".btf", ".webp", ".gif", ".heic", ".heif", ".avif"),

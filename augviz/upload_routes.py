@@ -15,7 +15,8 @@ from augviz import incidents, visitors
 from augviz.arrivals import UploadError, display_name
 from augviz.settings import get_settings
 from augviz.units import seconds_text
-from augviz.uploads import ENDED, Uploads, get_uploads
+from augviz.upload_session import ENDED
+from augviz.uploads import Uploads, get_uploads
 
 XSRF_COOKIE, XSRF_HEADER = "_streamlit_xsrf", "x-xsrftoken"
 """Where Streamlit puts its token, and where a request repeats it: another site's page can send the first only."""

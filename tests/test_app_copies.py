@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,11 +46,14 @@ def path(large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     get_settings.cache_clear()
 
 
-def visit(path: Path, choice: InputChoice | None = None) -> AppTest:
+def visit(path: Path, choice: InputChoice | None = None, upload: str = "") -> AppTest:
     app = AppTest.from_file(str(SHELL), default_timeout=60)
     now = first()
+    source = sources.SourceRef("upload", upload) if upload else sources.SourceRef("path", str(path))
     pipeline = replace(now.pipeline, input=choice or InputChoice())
-    app.session_state["explore"] = replace(now, source=sources.SourceRef("path", str(path)), pipeline=pipeline)
+    app.session_state["explore"] = replace(now, source=source, pipeline=pipeline)
+    if upload:
+        app.session_state[upload_tab.TOKEN] = upload.split("/")[0]
     app.session_state[copy_offer.OFFER] = True
     app.run()
     assert not app.exception
@@ -181,6 +185,26 @@ def test_no_room_is_told_before_anything_is_begun(path: Path, monkeypatch: pytes
 
     assert any("but of the cache's quota of 1 MB" in error.value for error in app.error)
     assert copy_offer.JOB not in app.session_state
+
+
+async def arriving(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+def test_no_room_for_the_copy_of_an_upload_is_told_by_the_name_that_it_was_given(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads, data = get_uploads(), path.read_bytes()
+    token = uploads.open_session()
+    sent = asyncio.run(uploads.receive(token, "mine.jpg", len(data), arriving(data)))
+    app = visit(path, upload=f"{token}/{sent.id}")
+    monkeypatch.setenv("AUGVIZ_CACHE_QUOTA_BYTES", "1 MB")
+    get_settings.cache_clear()
+    app.button(key="explore.copy.start").click().run()
+    told = [error.value for error in app.error if "but of the cache's quota of 1 MB" in error.value]
+
+    assert [text.split(":")[0] for text in told] == ["mine.jpg"]
+    uploads.remove(token, sent.id)
 
 
 def test_a_damaged_copy_is_called_by_the_name_of_its_original(path: Path) -> None:

@@ -17,7 +17,8 @@ from augviz.model import InputChoice, Pipeline, Step
 from augviz.settings import get_settings
 from augviz.ui import save_tab, upload_tab
 from augviz.ui.state import Explore
-from augviz.uploads import Upload, get_uploads
+from augviz.upload_session import Upload
+from augviz.uploads import get_uploads
 from tests import samples
 from tests.live import ROOT
 

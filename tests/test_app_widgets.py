@@ -5,30 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from augviz import catalog, edits, sources
-from augviz.model import XY, Group, ParamKind, Pipeline, Step, Value
+from augviz import catalog, edits
+from augviz.model import XY, Group, ParamKind, Step
 from augviz.ui import widgets
-from augviz.ui.state import Explore
-from tests.live import ROOT
+from tests.editing import argument, opened
 
-SHELL = ROOT / "augviz" / "ui" / "shell.py"
 USABLE = [name for name, spec in catalog.TRANSFORMS.items() if not spec.unusable]
-
-
-def opened(*items: Step | Group, image: str = "astronaut") -> AppTest:
-    """Explore with these steps, the first of them open."""
-    app = AppTest.from_file(str(SHELL), default_timeout=60)
-    app.session_state["explore"] = Explore(sources.SourceRef("sample", image), Pipeline(items), opened=items[0].id)
-    return app.run()
-
-
-def argument(app: AppTest, name: str) -> Value:
-    step = edits.find(app.session_state["explore"].pipeline, "s1")
-    assert isinstance(step, Step)
-    value: Value = step.get(name)
-    return value
 
 
 def test_every_kind_of_parameter_has_a_widget() -> None:
@@ -52,13 +35,6 @@ def test_every_group_can_be_opened_with_groups_inside(name: str) -> None:
     assert not app.exception
     assert app.toggle(key="explore.step.s3.enabled").value
     assert app.slider(key="explore.step.s1.p").value == catalog.group(name).default_p
-
-
-def test_values_outside_the_bounds_are_shown_as_they_are() -> None:
-    app = opened(Step("s1", "Rotate", (("limit", (-720, 400)),)))
-
-    assert not app.exception
-    assert app.number_input(key="explore.step.s1.limit.low").value == -720
 
 
 def test_a_size_switches_between_pixels_and_a_fraction_of_the_side() -> None:
@@ -103,33 +79,11 @@ def test_none_is_a_choice_of_an_optional_parameter() -> None:
     assert entered.get("min_height", "absent") is None
 
 
-def test_the_end_of_a_range_that_is_moved_pushes_the_other_along() -> None:
-    app = opened(Step("s1", "Rotate", (("limit", (-10, 10)),)))
-    app.number_input(key="explore.step.s1.limit.low").set_value(30.0).run()
-
-    assert argument(app, "limit") == (30, 30)
-
-
-def test_numbers_are_kept_without_the_dust_of_binary_steps() -> None:
-    app = opened(Step("s1", "RandomBrightnessContrast"))
-    app.slider(key="explore.step.s1.brightness_limit").set_value((0.1, 0.1 + 0.2)).run()
-
-    assert argument(app, "brightness_limit") == (0.1, 0.3)
-
-
 def test_bounds_follow_the_full_size_of_the_image() -> None:
     app = opened(Step("s1", "RandomCrop", (("height", 100), ("width", 100))), image="coins")
 
     assert app.number_input(key="explore.step.s1.height").max == 303
     assert app.number_input(key="explore.step.s1.width").max == 384
-
-
-def test_the_probability_is_set_by_its_exact_number() -> None:
-    app = opened(Step("s1", "Rotate"))
-    app.number_input(key="explore.step.s1.p.exact").set_value(0.123).run()
-
-    assert edits.find(app.session_state["explore"].pipeline, "s1").p == 0.123
-    assert app.slider(key="explore.step.s1.p").value == 0.123
 
 
 def test_a_step_shows_what_differs_from_the_defaults() -> None:

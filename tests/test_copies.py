@@ -19,7 +19,8 @@ from augviz.headers import describe
 from augviz.model import Header, ImageFacts, InputChoice
 from augviz.settings import Settings, get_settings
 from augviz.sources import cache_bytes
-from augviz.uploads import Upload, Uploads, get_uploads
+from augviz.upload_session import Upload
+from augviz.uploads import Uploads, get_uploads
 from tests import samples
 
 PLAIN = InputChoice()

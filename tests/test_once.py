@@ -10,7 +10,7 @@ from threading import Barrier
 
 import pytest
 
-from augviz import estimating, recipes, visitors, web
+from augviz import estimating, recipes, uploads, visitors, web
 from augviz.once import Once
 
 THREADS = 8
@@ -72,8 +72,8 @@ def test_it_is_made_anew_when_it_is_cleared_or_could_not_be_made() -> None:
 
 @pytest.mark.parametrize(
     "get",
-    [visitors.secret, recipes._server_table, web.get_answers, estimating.get_estimating],
-    ids=["the secret", "the table of recipes", "the answers", "the estimates"],
+    [visitors.secret, recipes._server_table, web.get_answers, estimating.get_estimating, uploads.get_uploads],
+    ids=["the secret", "the table of recipes", "the answers", "the estimates", "the uploads"],
 )
 def test_first_visitors_share_it(get: Once[object], often_switched: None) -> None:
     try:

@@ -29,7 +29,8 @@ from augviz.images import open_image
 from augviz.model import Draw, Header, InputChoice
 from augviz.recipes import Recipe, recipe_of, register
 from augviz.settings import get_settings
-from augviz.uploads import MAX_MADE, Uploads
+from augviz.upload_session import MAX_MADE
+from augviz.uploads import Uploads
 from augviz.workers import Pool
 from tests.live import Reply, asking, fetch, serving, until
 from tests.samples import rgb

@@ -144,8 +144,7 @@ def test_what_a_killed_server_has_left_is_swept_by_the_next_one(tmp_path: Path) 
     first = Uploads(tmp_path, max_bytes=1, grace_seconds=10.0)
     _, path = first.place(first.open_session(), "forms.tif")
     path.with_name("png.png").write_bytes(b"pixels")
-    assert first._held is not None
-    first._held.close()  # as the system does with a process that ends
+    first._own.let_go()  # as the system does with a process that ends
 
     Uploads(tmp_path, max_bytes=1, grace_seconds=10.0).sweep_root()
 

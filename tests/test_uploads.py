@@ -15,7 +15,8 @@ from augviz.arrivals import UploadError, display_name
 from augviz.errors import ImageError
 from augviz.quotas import Quotas
 from augviz.sources import SourceRef, resolve
-from augviz.uploads import MAX_FILES, Upload, Uploads, get_uploads
+from augviz.upload_session import MAX_FILES, Upload
+from augviz.uploads import Uploads, get_uploads
 
 GRACE = 100.0
 

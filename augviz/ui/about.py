@@ -13,7 +13,7 @@ from augviz.settings import Settings, get_settings
 from augviz.ui import gate
 from augviz.ui.page import escaped
 from augviz.units import bytes_text, counted, seconds_text
-from augviz.uploads import MAX_FILES
+from augviz.upload_session import MAX_FILES
 
 PACKAGES = ("albumentationsxl", "pyvips", "pyvips-binary", "numpy", "streamlit", "plotly", "starlette")
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from augviz import calibration, jobs
+from augviz import calibration
 from augviz.calibration import Calibration
-from augviz.errors import AugvizError
-from augviz.ui import gate, page, progress
+from augviz.ui import gate, page, progress, trouble
 from augviz.ui.page import escaped
 
 JOB = "transforms.calibration.job"
 TROUBLE = "transforms.calibration.trouble"
-POLL_SECONDS = 0.5
-CANCEL_WAIT_SECONDS = 2.0
 NAME = "Costs on this machine"
 
 
@@ -40,21 +37,17 @@ def show(costs: Calibration | None) -> None:
             help="Makes the pixels of every transform a few times, in the background: about a minute.",
             on_click=_start,
         )
-    if trouble := st.session_state.pop(TROUBLE, ""):
-        st.error(escaped(trouble), icon=":material/error:")
+    if said := st.session_state.pop(TROUBLE, ""):
+        st.error(escaped(said), icon=":material/error:")
 
 
 def _start() -> None:
     """Start the job, or remember why not for the run that follows."""
-    try:
-        job = calibration.start(gate.visitor())
-    except AugvizError as error:
-        st.session_state[TROUBLE] = str(error)
-    else:
-        st.session_state[JOB] = (job.id, NAME)
+    with trouble.kept_at(TROUBLE):
+        st.session_state[JOB] = (calibration.start(gate.visitor()).id, NAME)
 
 
-@st.fragment(run_every=POLL_SECONDS)
+@st.fragment(run_every=progress.POLL_SECONDS)
 @page.boundary()
 def _progress() -> None:
     """How far the job is. When it is done the page runs again, with the new costs."""
@@ -63,17 +56,10 @@ def _progress() -> None:
         return
     job, name = found
     if job.state == "running":
-        progress.show(job, name, "transforms.calibration.cancel", _cancel)
+        progress.show(job, name, "transforms.calibration.cancel")  # what was stored before stays
         return
-    if job.state == "failed" and not isinstance(job.error, AugvizError):
-        job.result()
     if job.state == "failed":
-        st.session_state[TROUBLE] = str(job.error)
+        with trouble.kept_at(TROUBLE):
+            job.result()
     st.session_state.pop(JOB, None)
     st.rerun()
-
-
-def _cancel(job: jobs.Job) -> None:
-    """What was stored before stays."""
-    job.cancel()
-    job.wait(CANCEL_WAIT_SECONDS)

@@ -9,10 +9,12 @@ import streamlit as st
 from augviz import catalog, edits
 from augviz.advice import Case
 from augviz.model import Caveat, Draw, Group, ImageFacts, Item, Problem, Step, Value
-from augviz.ui import advised, held, refresh, state, widgets
+from augviz.ui import advised, held, number_entry, refresh, state, widgets
+from augviz.ui.fields import Field, Take, is_default
 from augviz.ui.page import boundary, escaped
 from augviz.ui.scene import announce
 from augviz.ui.state import Scene
+from augviz.value_text import number_text, value_text
 
 
 @st.fragment(key=refresh.CONTROLS)
@@ -48,10 +50,10 @@ def summary(item: Item) -> str:
         default_p = group.default_p
     else:
         changed = catalog.changed_args(item)
-        parts = [f"{name} {widgets.value_text(value)}" for name, value in changed.items()] or ["defaults"]
+        parts = [f"{name} {value_text(value)}" for name, value in changed.items()] or ["defaults"]
         default_p = catalog.transform(item.transform).default_p
     p = default_p if item.p is None else item.p
-    return " · ".join([*parts, f"p {widgets.number_text(float(p))}"]).replace("_", "\\_")
+    return " · ".join([*parts, f"p {number_text(float(p))}"]).replace("_", "\\_")
 
 
 def _step_controls(step: Step, scene: Scene, draw: Draw | None) -> None:
@@ -66,9 +68,9 @@ def _step_controls(step: Step, scene: Scene, draw: Draw | None) -> None:
     for param in spec.params:
         value = values.get(param.name, param.initial)
         key = f"explore.step.{step.id}.{param.name}"
-        widgets.show(widgets.Field(param, value, key, seen, _taker(step.id, param.name, seen)))
+        widgets.show(Field(param, value, key, seen, _taker(step.id, param.name, seen)))
     p = spec.default_p if step.p is None else step.p
-    widgets.probability(f"explore.step.{step.id}.p", p, _probability_taker(step.id, seen))
+    number_entry.probability(f"explore.step.{step.id}.p", p, _probability_taker(step.id, seen))
     _caveats(spec.caveats)
 
 
@@ -87,7 +89,7 @@ def _group_controls(group: Group) -> None:
             on_change=held.heard(f"{key}.replace", _set_replace, group.id),
         )
     p = spec.default_p if group.p is None else group.p
-    widgets.probability(f"{key}.p", p, _probability_taker(group.id))
+    number_entry.probability(f"{key}.p", p, _probability_taker(group.id))
 
 
 def _refused(problems: tuple[Problem, ...], facts: ImageFacts | None) -> None:
@@ -159,17 +161,17 @@ def _stays_in_card(before: state.Explore, after: state.Explore, step: Step) -> b
     return same_p and bool(before.past) and not before.future
 
 
-def _taker(step_id: str, name: str, facts: ImageFacts | None) -> widgets.Take:
+def _taker(step_id: str, name: str, facts: ImageFacts | None) -> Take:
     def take(value: Value) -> None:
         step = _current(step_id)
         param = catalog.transform(step.transform).param(name)
-        plain = widgets.is_default(param, value)
+        plain = is_default(param, value)
         _offer(step.without_args(name) if plain else step.with_args(**{name: value}), facts)
 
     return take
 
 
-def _probability_taker(item_id: str, facts: ImageFacts | None = None) -> widgets.Take:
+def _probability_taker(item_id: str, facts: ImageFacts | None = None) -> Take:
     def take(value: Value) -> None:
         now = state.get()
         item = now.refused.step if now.refused and now.refused.step.id == item_id else edits.find(now.pipeline, item_id)

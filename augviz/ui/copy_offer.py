@@ -8,11 +8,9 @@ import streamlit as st
 
 from augviz import copies, jobs, sources
 from augviz.copies import Copy
-from augviz.errors import AugvizError
 from augviz.model import Header, ImageFacts, InputChoice
-from augviz.settings import get_settings
-from augviz.ui import desk, gate, page, progress, refresh, upload_tab
-from augviz.ui.page import escaped
+from augviz.ui import desk, page, progress, refresh, trouble, upload_tab
+from augviz.ui.progress import Ending
 from augviz.ui.state import Scene
 from augviz.units import bytes_text, seconds_text
 from augviz.uploads import get_uploads
@@ -21,8 +19,6 @@ JOB = "explore.copy.job"
 KIND = "explore.copy.kind"
 OFFER = "explore.copy.offer"
 TROUBLE = "explore.copy.trouble"
-POLL_SECONDS = 0.5
-CANCEL_WAIT_SECONDS = 2.0
 
 IN_MEMORY_BYTES = 100 * 2**20
 """libvips decodes into memory up to this size, into a temporary file above (its own default)."""
@@ -33,7 +29,7 @@ def show(scene: Scene) -> None:
     with page.boundary():
         running = progress.job_at(JOB) is not None
         if running:
-            _progress()
+            progress.follow(JOB, ENDING)
         if scene.facts is None:
             return
         path, choice = sources.resolve(scene.state.source), scene.state.pipeline.input
@@ -68,8 +64,7 @@ def _copy(copy: Copy, path: Path, *, is_read: bool) -> None:
 def _offer(facts: ImageFacts, path: Path) -> None:
     with st.container(gap="xsmall", key="explore.copy"):
         st.caption(f"{cost(facts)} A tiled working copy makes this as fast as on a pyramid.")
-        if trouble := st.session_state.pop(TROUBLE, ""):
-            st.error(trouble, icon=":material/error:")
+        trouble.tell(TROUBLE)
         popover = st.popover("Make a working copy", icon=":material/grid_on:", key=OFFER, on_change="rerun")
         if popover.open:
             with popover:
@@ -110,23 +105,10 @@ def _size(header: Header, kind: str) -> str:
 
 def _start(path: Path, name: str, header: Header, kind: str) -> None:
     """Start the job, or remember why not for the run that follows."""
-    settings = get_settings()
-    try:
+    with trouble.kept_at(TROUBLE):
         copies.check_room(path, header, kind)
         args = {"path": str(path), "kind": kind, "out": str(copies.place(path, kind))}
-        job = jobs.start_job(
-            "make_working_copy",
-            args,
-            seconds=settings.job_seconds,
-            memory_bytes=settings.job_memory_bytes,
-            threads=2,
-            visitor=gate.visitor(),
-        )
-    except AugvizError as error:
-        st.session_state[TROUBLE] = get_uploads().shown(str(error))
-    else:
-        st.session_state[JOB] = (job.id, name)
-        _stop_with_visitor(job, path)
+        _stop_with_visitor(progress.start(JOB, name, "make_working_copy", args), path)
 
 
 def _stop_with_visitor(job: jobs.Job, path: Path) -> None:
@@ -137,35 +119,5 @@ def _stop_with_visitor(job: jobs.Job, path: Path) -> None:
     job.future.add_done_callback(lambda _ended: uploads.end_work(token, job.cancel))
 
 
-@st.fragment(run_every=POLL_SECONDS)
-@page.boundary()
-def _progress() -> None:
-    """How far the job is. When it is done the page runs again, and reads the copy."""
-    found = progress.job_at(JOB)
-    if found is None:
-        return
-    job, name = found
-    if job.state == "running":
-        progress.show(job, name, "explore.copy.cancel", _cancel)
-        return
-    if job.state == "done":
-        del st.session_state[JOB]
-        st.rerun()
-    if job.state == "cancelled":
-        st.info(f"{escaped(name)}: cancelled, nothing was kept.")
-    elif isinstance(job.error, AugvizError):
-        st.error(get_uploads().shown(str(job.error)), icon=":material/error:")
-    else:
-        job.result()
-    st.button("Close", key="explore.copy.close", on_click=_close)
-
-
-def _cancel(job: jobs.Job) -> None:
-    job.cancel()
-    job.wait(CANCEL_WAIT_SECONDS)
-
-
-def _close() -> None:
-    """Forget the job that has ended, so that another can be started."""
-    st.session_state.pop(JOB, None)
-    refresh.whole_page()
+ENDING = Ending("explore.copy", done=lambda _name: None, close=refresh.whole_page)
+"""Once the copy is made, the page runs again and reads it."""

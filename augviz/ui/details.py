@@ -12,10 +12,11 @@ import streamlit as st
 from augviz import catalog, checks, draw_text, edits, export, saved
 from augviz.errors import ArgumentError, AugvizError
 from augviz.model import DTYPES, Draw, DrawnLeaf, Header
-from augviz.ui import advised, desk, save_tab, viewer, widgets
+from augviz.ui import advised, desk, save_tab, viewer
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene, Shown
 from augviz.units import seconds_text
+from augviz.value_text import number_text, value_text
 
 BAND_COLOURS = ("#e5484d", "#30a46c", "#0090ff")
 """Red, green and blue that can be told apart on light and dark."""
@@ -104,7 +105,7 @@ def _value(value: Any) -> str:
         return "{" + ", ".join(f"{k} {_value(v)}" for k, v in value.items()) + "}"
     if isinstance(value, float):
         return f"{value:.4g}".replace("-", "−")
-    return widgets.value_text(value)
+    return value_text(value)
 
 
 def _ranges(leaf: DrawnLeaf, scene: Scene) -> str:
@@ -115,7 +116,7 @@ def _ranges(leaf: DrawnLeaf, scene: Scene) -> str:
     for param in spec.params:
         found = checks.pairs(param, args.get(param.name)) if param.kind.value.endswith("range") else ()
         if found:
-            text = ", ".join(widgets.value_text(pair) for pair in found)
+            text = ", ".join(value_text(pair) for pair in found)
             parts.append(f"{param.name} {text} {param.unit}".strip())
     return ", ".join(parts) or "–"
 
@@ -150,7 +151,7 @@ def _values(shown: Shown) -> None:
     if rows:
         st.table(rows, hide_index=True, border="horizontal", alt="Time and values of each step at preview scale")
     total = seconds_text(report["total_seconds"])
-    st.caption(f"Measured at preview scale (1/{widgets.number_text(float(report['scale']))}): {total} for all steps.")
+    st.caption(f"Measured at preview scale (1/{number_text(float(report['scale']))}): {total} for all steps.")
 
 
 def clipped_text(report: Mapping[str, Any], draw: Draw) -> str:

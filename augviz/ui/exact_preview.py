@@ -11,18 +11,18 @@ from augviz import exact_preview, full_size
 from augviz.errors import AugvizError, Cancelled
 from augviz.exact_preview import PICTURES, Comparing, Comparison
 from augviz.model import Draw, Truth
-from augviz.ui import desk, figures, gate, page, upload_tab, viewer, widgets
+from augviz.ui import desk, figures, gate, page, progress, trouble, upload_tab, viewer
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene, Shown
 from augviz.units import bytes_text, size_text
 from augviz.uploads import get_uploads
+from augviz.value_text import number_text
 
 QUALITY = "inspect.exact.quality"
 COMPARING = "inspect.exact.comparing"
 FOUND = "inspect.exact.found"
 CANCELLED = "inspect.exact.cancelled"
 TROUBLE = "inspect.exact.trouble"
-POLL_SECONDS = 0.5
 
 
 def show(scene: Scene, shown: Shown) -> None:
@@ -40,8 +40,8 @@ def show(scene: Scene, shown: Shown) -> None:
                 st.caption("What is being made is of another draw or pipeline than that shown now.")
         if said := st.session_state.get(CANCELLED):
             st.info(said)
-        if trouble := st.session_state.get(TROUBLE):
-            st.error(escaped(trouble), icon=":material/error:")
+        if said := st.session_state.get(TROUBLE):
+            st.error(escaped(said), icon=":material/error:")
         found: Comparison | None = st.session_state.get(FOUND)
         if found is not None and found.key == shown.key:
             _found(found, scene.name)
@@ -88,7 +88,7 @@ def _make(scene: Scene, shown: Shown, quality: str) -> None:
     if _running() is not None or shown.draw is None:
         return
     bands = scene.state.bands
-    try:
+    with trouble.kept_at(TROUBLE):
         st.session_state[COMPARING] = exact_preview.start(
             shown.recipe,
             shown.key,
@@ -98,8 +98,6 @@ def _make(scene: Scene, shown: Shown, quality: str) -> None:
             bands=tuple(band - 1 for band in bands) if bands else None,
             visitor=gate.visitor(),
         )
-    except AugvizError as error:
-        st.session_state[TROUBLE] = str(error)
 
 
 def _running() -> Comparing | None:
@@ -120,7 +118,7 @@ def _running() -> Comparing | None:
     return None
 
 
-@st.fragment(run_every=POLL_SECONDS)
+@st.fragment(run_every=progress.POLL_SECONDS)
 @page.boundary()
 def _progress() -> None:
     """How far the job is; when it has ended, the page runs again to show what it has found."""
@@ -191,4 +189,4 @@ def _band_row(number: int, band: exact_preview.Band) -> dict[str, Any]:
 
 
 def _figure(value: float | None) -> str:
-    return "unknown" if value is None else widgets.number_text(value)
+    return "unknown" if value is None else number_text(value)

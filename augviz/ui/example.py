@@ -11,8 +11,9 @@ from augviz import catalog
 from augviz.errors import AugvizError, StepError
 from augviz.model import Draw, ImageFacts, InputChoice, Pipeline, Step, TransformSpec
 from augviz.sources import SourceRef
-from augviz.ui import desk, details, state, viewer, widgets
+from augviz.ui import desk, details, state, viewer
 from augviz.ui.page import escaped
+from augviz.value_text import value_text
 
 SEED = "transform.seed"
 ON_SAMPLE = "transform.on_sample"
@@ -60,7 +61,7 @@ def show(spec: TransformSpec) -> ImageFacts | None:
         )
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        arguments = ", ".join(f"{name}={widgets.value_text(value)}" for name, value in step.args)
+        arguments = ", ".join(f"{name}={value_text(value)}" for name, value in step.args)
         where = f"On the sample {escaped(facts.name)}" if on_sample else f"On {escaped(facts.name)}"
         st.caption(f"{where}, with {escaped(arguments) or 'its defaults'}, always applied.", width="stretch")
         if on_sample:

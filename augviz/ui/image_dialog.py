@@ -13,7 +13,8 @@ from augviz.errors import AugvizError, ImageError
 from augviz.model import InputChoice
 from augviz.settings import get_settings
 from augviz.sources import Sample, SourceRef, SyntheticImage
-from augviz.ui import desk, folder_tab, gate, imagenette_tab, page, progress, state, upload_tab
+from augviz.ui import desk, folder_tab, imagenette_tab, page, progress, state, trouble, upload_tab
+from augviz.ui.progress import Ending
 from augviz.units import bytes_text, size_text
 
 JOB = "explore.job"
@@ -21,8 +22,6 @@ ENDED = "explore.job_ended"
 SYNTHETIC = "explore.synthetic_part"
 TROUBLE = "explore.image_trouble"
 SENT = "explore.upload_sent"
-POLL_SECONDS = 0.5
-CANCEL_WAIT_SECONDS = 2.0
 
 
 @st.dialog("Change image", width="large", icon=":material/image:")
@@ -71,11 +70,9 @@ def choose_sample() -> None:
 
 def choose_button(label: str, source: SourceRef, key: str, **options: Any) -> None:
     """A button that looks at `source`; an image that cannot be opened keeps the dialog open, with the reason."""
-    if st.button(label, key=key, on_click=_try, args=(source,), **options):
-        if trouble := st.session_state.pop(TROUBLE, ""):
-            st.error(trouble, icon=":material/error:")
-        else:
-            st.rerun()
+    is_clicked = st.button(label, key=key, on_click=_try, args=(source,), **options)
+    if is_clicked and not trouble.tell(TROUBLE):
+        st.rerun()
 
 
 def _try(source: SourceRef) -> None:
@@ -126,9 +123,7 @@ def thumb(source: SourceRef, text: str, width: int, height: int) -> str:
 
 def _upload() -> None:
     upload_tab.show(_sent, _upload_card)
-    if trouble := st.session_state.pop(TROUBLE, ""):
-        st.error(trouble, icon=":material/error:")
-    elif st.session_state.pop(SENT, False):
+    if not trouble.tell(TROUBLE) and st.session_state.pop(SENT, False):
         st.rerun()
 
 
@@ -157,20 +152,12 @@ def _synthetic() -> None:
     )
     running = progress.job_at(JOB)
     if running is not None:
-        _progress()
+        progress.follow(JOB, ENDING)
     elif ended := st.session_state.get(ENDED):
         st.info(f"{ended[1]}: cancelled, nothing was kept.")
     with page.boundary(), st.grid(3, gap="small"):
         for image in sources.synthetic_images():
             _synthetic_card(image, running is not None)
-
-
-def _tell(job: jobs.Job, name: str) -> None:
-    """Say how a job ended that has made no image. Raises what ended it."""
-    if job.state == "cancelled":
-        st.info(f"{name}: cancelled, nothing was kept.")
-    else:
-        job.result()
 
 
 def _synthetic_card(image: SyntheticImage, busy: bool) -> None:
@@ -195,48 +182,21 @@ def _synthetic_card(image: SyntheticImage, busy: bool) -> None:
 def _make(image: SyntheticImage) -> None:
     """Start the job that makes an image. Raises ImageError where there is no room, WorkerError where too much runs."""
     sources.check_room(image.kind, image.side)
-    settings = get_settings()
     args = {"kind": image.kind, "side": image.side, "out": str(image.path)}
-    job = jobs.start_job(
-        "make_synthetic",
-        args,
-        seconds=settings.job_seconds,
-        memory_bytes=settings.job_memory_bytes,
-        threads=2,
-        visitor=gate.visitor(),
-    )
-    st.session_state[JOB] = (job.id, image.name)
+    progress.start(JOB, image.name, "make_synthetic", args)
     st.session_state.pop(ENDED, None)
 
 
-@st.fragment(run_every=POLL_SECONDS)
-@page.boundary()
-def _progress() -> None:
-    """How far the job is; when it is done its image is looked at at once."""
-    found = progress.job_at(JOB)
-    if found is None:
-        return
-    job, name = found
-    if job.state == "running":
-        progress.show(job, name, "explore.job.cancel", _cancel)
-        return
-    if job.state == "done":
-        del st.session_state[JOB]
-        choose(SourceRef("synthetic", name))
-        st.rerun()
-    with page.boundary():
-        _tell(job, name)
-    st.button("Close", key="explore.job.close", on_click=_settle)
-
-
 def _cancel(job: jobs.Job) -> None:
-    job.cancel()
-    job.wait(CANCEL_WAIT_SECONDS)
-    st.session_state[ENDED] = st.session_state.get(JOB)
+    progress.cancel(job)
+    st.session_state[ENDED] = st.session_state.pop(JOB, None)
     _settle()
 
 
 def _settle() -> None:
-    """Forget the job that has ended, so that another can be started. In a callback: only there a fragment can be named."""
-    st.session_state.pop(JOB, None)
+    """Let another be made. In a callback: only there a fragment can be named."""
     st.rerun(SYNTHETIC)
+
+
+ENDING = Ending("explore.job", done=lambda name: choose(SourceRef("synthetic", name)), close=_settle, cancel=_cancel)
+"""Once the image is made, it is looked at."""

@@ -12,14 +12,12 @@ from augviz.errors import AugvizError
 from augviz.imagenette import LABELS, SPLITS, Photo, Variant
 from augviz.settings import get_settings
 from augviz.sources import SourceRef
-from augviz.ui import gate, page, state
+from augviz.ui import gate, page, progress, state, trouble
 from augviz.units import bytes_text
 
 PART = "explore.imagenette"
 TROUBLE = "explore.imagenette.trouble"
 PAGE_SIZE = 24
-POLL_SECONDS = 0.5
-CANCEL_WAIT_SECONDS = 2.0
 
 ChooseButton = Callable[..., None]
 """Shows a button that looks at an image: takes its label, the `SourceRef`, a key, and what `st.button` takes."""
@@ -172,16 +170,13 @@ def _offer(missing: list[Variant], some_here: bool) -> None:
     label = f"Download about {bytes_text(variant.archive_bytes)}"
     key = "explore.imagenette.download"
     st.button(label, icon=":material/download:", key=key, on_click=_begin, args=(variant,))
-    if trouble := st.session_state.pop(TROUBLE, ""):
-        st.error(trouble, icon=":material/error:")
+    trouble.tell(TROUBLE)
 
 
 def _begin(variant: Variant) -> None:
     """Start the download, or remember why not for the run that follows."""
-    try:
+    with trouble.kept_at(TROUBLE):
         start(variant)
-    except AugvizError as error:
-        st.session_state[TROUBLE] = str(error)
 
 
 def start(variant: Variant) -> jobs.Job:
@@ -220,7 +215,7 @@ def _job() -> tuple[jobs.Job, Variant] | None:
     return (job, variant) if job is not None else None
 
 
-@st.fragment(run_every=POLL_SECONDS)
+@st.fragment(run_every=progress.POLL_SECONDS)
 @page.boundary()
 def _progress() -> None:
     """How far the download is, and how it ended."""
@@ -250,8 +245,7 @@ def _tell(job: jobs.Job, variant: Variant) -> None:
 
 
 def _cancel(job: jobs.Job) -> None:
-    job.cancel()
-    job.wait(CANCEL_WAIT_SECONDS)
+    progress.cancel(job)
     _again()
 
 

@@ -12,9 +12,10 @@ from augviz import web
 from augviz.errors import AugvizError
 from augviz.model import DTYPES, Pipeline
 from augviz.tile_routes import inspect_question, window_question
-from augviz.ui import address, desk, details, exact_preview, gate, page, scene, subject_bar, widgets
+from augviz.ui import address, desk, details, exact_preview, gate, page, scene, subject_bar
 from augviz.ui.page import boundary
 from augviz.ui.state import Scene, Shown
+from augviz.value_text import number_text
 
 KEY = "inspect.viewer"
 WINDOW = "inspect.window"
@@ -137,4 +138,4 @@ def _figures(title: str, figures: Mapping[str, Any]) -> None:
 def band_row(number: int, band: Mapping[str, Any]) -> dict[str, Any]:
     """One row of the table: a band's lowest, highest, mean and standard deviation in the data's own units."""
     names = {"low": "Lowest", "high": "Highest", "mean": "Mean", "deviation": "Standard deviation"}
-    return {"Band": number, **{title: widgets.number_text(band[name]) for name, title in names.items()}}
+    return {"Band": number, **{title: number_text(band[name]) for name, title in names.items()}}

@@ -10,19 +10,20 @@ from augviz import estimates, full_size
 from augviz.errors import AugvizError, Cancelled
 from augviz.estimates import Estimate
 from augviz.full_size import Form, Making
+from augviz.jobs import Job
 from augviz.model import MAX_DRAWS
-from augviz.ui import desk, figures, page, upload_tab, viewer
+from augviz.ui import desk, figures, page, progress, trouble, upload_tab, viewer
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene, Shown
 from augviz.units import bytes_text
-from augviz.uploads import Upload, get_uploads
+from augviz.upload_session import Upload
+from augviz.uploads import get_uploads
 
 FORM = "explore.save.form"
 DRAWS = "explore.save.draws"
 MAKING = "explore.save.making"
 CANCELLED = "explore.save.cancelled"
 TROUBLE = "explore.save.trouble"
-POLL_SECONDS = 0.5
 
 
 def show(scene: Scene, shown: Shown) -> None:
@@ -48,8 +49,8 @@ def _full_size(scene: Scene, shown: Shown) -> None:
         _progress()
     if said := st.session_state.get(CANCELLED):
         st.info(escaped(said))
-    if trouble := st.session_state.get(TROUBLE):
-        st.error(escaped(trouble), icon=":material/error:")
+    if said := st.session_state.get(TROUBLE):
+        st.error(escaped(said), icon=":material/error:")
     for made in reversed(get_uploads().made(upload_tab.token())):
         _made(made, shown)
 
@@ -88,12 +89,8 @@ def _make(name: str, shown: Shown, form: Form) -> None:
         st.session_state.pop(said, None)
     if _running() is not None or shown.draw is None:
         return
-    try:
-        made = full_size.start(shown.recipe, shown.key, shown.draw, form, name, upload_tab.token())
-    except AugvizError as error:
-        st.session_state[TROUBLE] = str(error)
-    else:
-        st.session_state[MAKING] = made
+    with trouble.kept_at(TROUBLE):
+        st.session_state[MAKING] = full_size.start(shown.recipe, shown.key, shown.draw, form, name, upload_tab.token())
 
 
 def _running() -> Making | None:
@@ -112,7 +109,7 @@ def _running() -> Making | None:
     return None
 
 
-@st.fragment(run_every=POLL_SECONDS)
+@st.fragment(run_every=progress.POLL_SECONDS)
 @page.boundary()
 def _progress() -> None:
     """How far the job is; when it has ended, the page runs again to say so."""
@@ -121,10 +118,7 @@ def _progress() -> None:
         return
     if making.ended.done():
         st.rerun()
-    fraction, stage = making.job.progress
-    percent = f", {fraction:.0%}" if fraction is not None else ""
-    st.progress(fraction or 0.0, text=f"{escaped(making.name)}: {stage or 'starting'}{percent}")
-    st.button("Cancel", key="explore.save.cancel", icon=":material/close:", on_click=making.job.cancel)
+    progress.show(making.job, making.name, "explore.save.cancel", Job.cancel)
 
 
 def _made(made: Upload, shown: Shown) -> None:

@@ -10,10 +10,11 @@ import streamlit as st
 from augviz import calibration, works
 from augviz.errors import AugvizError
 from augviz.model import REQUIRED, Caveat, ImageFacts, ParamKind, ParamSpec, Side, TransformSpec
-from augviz.ui import desk, example, picker, state, widgets
+from augviz.ui import desk, example, picker, state
 from augviz.ui.page import escaped
 from augviz.ui.state import Scene
 from augviz.units import megapixels_text, seconds_text
+from augviz.value_text import number_text, value_text
 from augviz.works import Survey
 
 EXPLORE = Path(__file__).resolve().parents[2] / "pages" / "explore.py"
@@ -92,7 +93,7 @@ def _ms(value: float) -> str:
 
 def param_row(param: ParamSpec) -> dict[str, str]:
     """One parameter: default, what it may be, unit, help."""
-    default = "required" if param.default is REQUIRED else widgets.value_text(param.default)
+    default = "required" if param.default is REQUIRED else value_text(param.default)
     return {
         "Parameter": f"`{param.name}`",
         "Default": default,
@@ -106,7 +107,7 @@ def _range_text(param: ParamSpec) -> str:
     """The values that a parameter may have."""
     if param.choices:
         return ", ".join(param.choices)
-    low, high = (widgets.number_text(v) if v is not None else "" for v in (param.min_value, param.max_value))
+    low, high = (number_text(v) if v is not None else "" for v in (param.min_value, param.max_value))
     if param.bounded_by is not None:
         side = {Side.SHORTER: "shorter side", Side.LONGER: "longer side"}.get(param.bounded_by, param.bounded_by.value)
         most = f"{high} or the image's {side}" if high else f"the image's {side}"

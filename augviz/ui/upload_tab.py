@@ -11,7 +11,8 @@ from augviz.sources import SourceRef
 from augviz.ui import desk, gate
 from augviz.ui.page import escaped
 from augviz.units import bytes_text, seconds_text
-from augviz.uploads import MAX_FILES, Upload, get_uploads
+from augviz.upload_session import MAX_FILES, Upload
+from augviz.uploads import get_uploads
 
 KEY = "explore.uploader"
 TOKEN = "explore.upload_token"

@@ -14,9 +14,10 @@ from augviz.errors import StepError
 from augviz.estimates import Estimate
 from augviz.estimating import Outcome, get_estimating
 from augviz.model import DTYPES, Draw, DrawnLeaf, Header, Pipeline, Step
-from augviz.ui import desk, figures, image_dialog, refresh, widgets
+from augviz.ui import desk, figures, image_dialog, refresh
 from augviz.ui.state import Scene, Shown
 from augviz.units import bytes_text, size_text
+from augviz.value_text import number_text
 
 KEY = "explore.viewer"
 SIDES = {"quick": 512, "fine": 1024}
@@ -121,7 +122,7 @@ def _done(leaf: DrawnLeaf) -> str:
     angle = leaf.values.get("angle")
     if not isinstance(angle, int | float):
         return leaf.transform
-    return f"{leaf.transform} {widgets.number_text(round(float(angle), 1))}°"
+    return f"{leaf.transform} {number_text(round(float(angle), 1))}°"
 
 
 def steps_of(name: str, shown: Shown) -> list[dict[str, Any]]:
