@@ -15,11 +15,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from augviz import held_folder, saved
+from augviz import __version__, held_folder, saved, system_libvips
 from augviz.audit import Finding, Plan, tasks
 from augviz.errors import ImageError
 
-VERSION = 1
+VERSION = 2
+"""Changes with what a finding holds."""
 
 _MADE_BY = ("albumentationsxl", "pyvips", "pyvips-binary")
 """Packages whose version decides what a finding is."""
@@ -33,13 +34,20 @@ def title(plan: Plan) -> dict[str, Any]:
         "pipeline": json.loads(saved.canonical(plan.pipeline)),
         "seed": plan.seed,
         "max_side": plan.max_side,
-        "versions": {name: _version(name) for name in _MADE_BY},
+        "versions": {"augviz": __version__, **{name: _version(name) for name in _MADE_BY}, **_system_libvips()},
     }
 
 
 def key_of(plan: Plan) -> str:
     """A name for the file of a plan: equal for plans whose findings can lie in one file."""
     return hashlib.sha256(json.dumps(title(plan), sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _system_libvips() -> dict[str, str]:
+    """The release of the system's libvips where no wheel brings one."""
+    if _version("pyvips-binary") is not None:
+        return {}
+    return {"libvips": str(system_libvips.version())}
 
 
 def _version(name: str) -> str | None:

@@ -91,72 +91,89 @@ def _edges(key: int | None) -> tuple[float, float]:
 
 @dataclass(slots=True)
 class _Channel:
-    """Values of one band: exact sums of them and of their squares."""
+    """Values of one band: how many they stand for, their sum in 2^-1074 and the sum of their squares in 2^-2148."""
 
+    count: int = 0
     total: int = 0
     squares: int = 0
     low: float = math.inf
     high: float = -math.inf
+
+    def to_json(self) -> tuple[float | None, float | None, float | None, float | None]:
+        """Mean, standard deviation, lowest and highest; None where there is no value."""
+        if not self.count:
+            return None, None, None, None
+        variance = Fraction(self.squares * self.count - self.total * self.total, (_UNIT * self.count) ** 2)
+        return rounded(self.total, self.count), math.sqrt(max(0.0, float(variance))), self.low, self.high
+
+
+@dataclass(slots=True)
+class _Kind:
+    """The images with the same number of bands and format; how many values were not finite, and how many were measured."""
+
+    channels: list[_Channel]
+    images: int = 0
+    unreal: int = 0
+    measured: int = 0
 
 
 @dataclass(slots=True)
 class Moments:
     """Values of images, band by band, for each number of bands and format that occurred.
 
-    Attributes:
-        kinds: (bands, format) -> images, pixels with values in every band, pixels without, channels.
+    An image that was measured shrunk counts with the pixels that it has at full size: what was measured stands for them.
     """
 
-    kinds: dict[tuple[int, str], tuple[list[int], list[_Channel]]] = field(default_factory=dict)
+    kinds: dict[tuple[int, str], _Kind] = field(default_factory=dict)
 
     def add(self, figures: Mapping[str, Any]) -> None:
-        """Add an image: {"bands", "format", "counts", "sums", "squares", "lows", "highs", "unreal"}, lists by band."""
-        numbers, channels = self._kind((figures["bands"], figures["format"]))
-        numbers[0] += 1
-        numbers[1] += figures["unreal"]
-        for band, channel in enumerate(channels):
-            numbers[2 + band] += figures["counts"][band]
-            channel.total += exact(figures["sums"][band])
-            channel.squares += exact(figures["squares"][band])
+        """Add an image.
+
+        Args:
+            figures: what `audit_values.figures` gives: {"bands", "format", "pixels", "measured", "counts", "shifts", "sums",
+                "squares", "lows", "highs", "unreal"}, those in the plural lists by band.
+        """
+        key = figures["bands"], figures["format"]
+        kind = self.kinds.setdefault(key, _Kind([_Channel() for _ in range(figures["bands"])]))
+        kind.images += 1
+        kind.unreal += figures["unreal"]
+        kind.measured += figures["measured"]
+        pixels, measured = figures["pixels"], figures["measured"]
+        for band, channel in enumerate(kind.channels):
+            count, shift = figures["counts"][band], exact(figures["shifts"][band])
+            part, squares = exact(figures["sums"][band]), exact(figures["squares"][band]) * _UNIT
+            total = part + count * shift
+            squares += 2 * shift * part + count * shift * shift
+            channel.count += count * pixels // measured
+            channel.total += total * pixels // measured
+            channel.squares += squares * pixels // measured
             low, high = figures["lows"][band], figures["highs"][band]
             channel.low = channel.low if low is None else min(channel.low, low)
             channel.high = channel.high if high is None else max(channel.high, high)
 
-    def _kind(self, kind: tuple[int, str]) -> tuple[list[int], list[_Channel]]:
-        if kind not in self.kinds:
-            self.kinds[kind] = ([0] * (2 + kind[0]), [_Channel() for _ in range(kind[0])])
-        return self.kinds[kind]
-
     def to_json(self) -> list[dict[str, Any]]:
-        """One entry for each kind: images, values of each band ("counts"), mean, std, low, high by band, unreal values.
+        """One entry for each kind: images, what was measured of them, and by band the values that it stands for.
 
         The standard deviation is that of all pixels together, not the mean of the images' own.
+
+        Returns:
+            [{"bands", "format", "images", "counts", "mean", "std", "low", "high", "unreal", "measured"}]: `counts` values of
+            each band at full size, `measured` pixels that were looked at, `unreal` values among them that are not finite.
         """
-        return [self._json(kind) for kind in sorted(self.kinds)]
+        return [self._json(key) for key in sorted(self.kinds)]
 
-    def _json(self, kind: tuple[int, str]) -> dict[str, Any]:
-        numbers, channels = self.kinds[kind]
-        counts = numbers[2:]
-        pairs = [(channel, count) for channel, count in zip(channels, counts, strict=True)]
+    def _json(self, key: tuple[int, str]) -> dict[str, Any]:
+        kind = self.kinds[key]
+        told = [channel.to_json() for channel in kind.channels]
         return {
-            "bands": kind[0],
-            "format": kind[1],
-            "images": numbers[0],
-            "counts": counts,
-            "mean": [rounded(channel.total, count) if count else None for channel, count in pairs],
-            "std": [_deviation(channel, count) for channel, count in pairs],
-            "low": [channel.low if count else None for channel, count in pairs],
-            "high": [channel.high if count else None for channel, count in pairs],
-            "unreal": numbers[1],
+            "bands": key[0],
+            "format": key[1],
+            "images": kind.images,
+            "counts": [channel.count for channel in kind.channels],
+            **{name: [one[number] for one in told] for number, name in enumerate(("mean", "std", "low", "high"))},
+            "unreal": kind.unreal,
+            "measured": kind.measured,
         }
-
-
-def _deviation(channel: _Channel, count: int) -> float | None:
-    if not count:
-        return None
-    mean = Fraction(channel.total, _UNIT * count)
-    variance = Fraction(channel.squares, _UNIT * count) - mean * mean
-    return math.sqrt(max(0.0, float(variance)))
 
 
 @dataclass(slots=True)

@@ -62,7 +62,7 @@ def _seen(args: dict[str, Any], context: Context) -> dict[str, Any]:
     with reading(path):
         source = _held(base(max(1, round(shape.width / s)), max(1, round(shape.height / s))), context)
         read_seconds = time.perf_counter() - started
-        before = figures(source)
+        before = figures(source, shape)
     drawn = engine.draw(shape, pipeline_of(args), args["seed"], at_step=context.at_step)
     chain = _Chain(base, drawn, max_side, context)
     with explained(args, context):
@@ -125,7 +125,7 @@ class _Chain:
         if not stages or (stages[0].width, stages[0].height) == (source.width, source.height):
             return source, before
         image = _held(self.base(stages[0].width, stages[0].height), self.context)
-        return image, figures(image)
+        return image, figures(image, self.shapes[0])
 
     def step(self, image: pyvips.Image, number: int, stages: Sequence[Grid]) -> pyvips.Image:
         """The image after a firing, made in memory."""
@@ -179,7 +179,8 @@ def _walk(
         started = time.perf_counter()
         made = chain.step(image, number, stages)
         seconds = time.perf_counter() - started
-        found = last if made is image else figures(made)
+        after = firing.after
+        found = last if made is image else figures(made, after)
         if _bytes(made) > HELD_BYTES:  # made by the figures, together with all lazy steps before it
             until_now = time.perf_counter() - started
             seconds, lazy_seconds = until_now - lazy_seconds, until_now
@@ -189,10 +190,10 @@ def _walk(
             stages = chain.stages(number + 1)
             if (stages[number + 1].width, stages[number + 1].height) != (made.width, made.height):
                 made = chain.replayed(number + 1, stages[number + 1].s)
-                found, lazy_seconds = figures(made), _lazy_seconds(made)
+                found, lazy_seconds = figures(made, after), _lazy_seconds(made)
         is_told = is_crop or number == len(firings) - 1 or firings[number + 1].name == "Normalize"
         shown = chain.finest(made, number + 1) if is_told else made
-        told = found if shown is made else figures(shown)
+        told = found if shown is made else figures(shown, after)
         steps.append(_step_json(firing, seconds, told, clipped, background_share(shown) if is_crop else None))
         image, last = made, found
     return steps, into_normalize, told

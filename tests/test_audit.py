@@ -200,12 +200,12 @@ def test_a_last_line_that_was_cut_off_is_made_again(done: tuple[Totals, Path], p
 
 def test_a_first_line_that_was_cut_off_begins_the_file_anew(plan: Plan, tmp_path: Path) -> None:
     records = tmp_path / "findings.jsonl"
-    records.write_text('{"augviz-audit":1,"fol')
+    records.write_text(f'{{"augviz-audit":{audit_records.VERSION},"fol')
     with audit_records.opened(records, plan, Totals().add) as (known, _):
         pass
 
     assert known == set()
-    assert json.loads(records.read_text())["augviz-audit"] == 1
+    assert json.loads(records.read_text())["augviz-audit"] == audit_records.VERSION
 
 
 def test_the_findings_of_another_audit_are_never_taken(done: tuple[Totals, Path], plan: Plan, folder: Path) -> None:

@@ -62,15 +62,18 @@ def test_zero_and_less_have_a_place_in_a_distribution() -> None:
     assert spread.quantile(1.0) == pytest.approx(5, rel=0.05)
 
 
-def figures(array: np.ndarray) -> dict:
-    """What a worker tells of an image, by numpy."""
+def figures(array: np.ndarray, pixels: int | None = None, shift: float = 0.0) -> dict:
+    """What a worker tells of an image, by numpy; of one that stands for so many pixels."""
     values = array.reshape(-1, array.shape[-1]).astype(float)
     return {
         "bands": values.shape[1],
         "format": "float",
+        "pixels": pixels or len(values),
+        "measured": len(values),
         "counts": [len(values)] * values.shape[1],
-        "sums": values.sum(axis=0).tolist(),
-        "squares": (values**2).sum(axis=0).tolist(),
+        "shifts": [shift] * values.shape[1],
+        "sums": (values - shift).sum(axis=0).tolist(),
+        "squares": ((values - shift) ** 2).sum(axis=0).tolist(),
         "lows": values.min(axis=0).tolist(),
         "highs": values.max(axis=0).tolist(),
         "unreal": 0,
@@ -101,10 +104,36 @@ def test_a_small_deviation_beside_a_large_mean_is_not_lost() -> None:
     moments = Moments()
     numbers = [2**30, 2**30 + 1]
     for number in numbers:
-        sums = {"sums": [number], "squares": [number**2], "lows": [number], "highs": [number]}
-        moments.add({"bands": 1, "format": "uint", "counts": [1], "unreal": 0, **sums})
+        moments.add({**figures(np.array([[number]])), "sums": [number], "squares": [number**2]})
 
     assert moments.to_json()[0]["std"] == [statistics.pstdev(numbers)] == [0.5]
+
+
+def test_values_that_are_told_as_differences_are_those_values() -> None:
+    values = np.random.default_rng(1).normal(1e7, 0.01, (50, 40, 1))
+    moments = Moments()
+    for shift, part in zip((1e7, 1e7 + 0.3), np.split(values, 2), strict=True):
+        moments.add(figures(part, shift=shift))
+    [found] = moments.to_json()
+
+    assert found["mean"] == [pytest.approx(values.mean(), rel=1e-14)]
+    assert found["std"] == [pytest.approx(values.std(), rel=1e-6)]
+
+
+def test_an_image_that_was_shrunk_counts_with_the_pixels_that_it_stands_for() -> None:
+    rng = np.random.default_rng(2)
+    coarse, small = rng.normal(200, 9, (8, 8, 1)), rng.normal(50, 5, (30, 20, 1))
+    fine = coarse.repeat(37, axis=0).repeat(37, axis=1)
+    moments = Moments()
+    moments.add(figures(coarse, pixels=fine.size))
+    moments.add(figures(small))
+    [found] = moments.to_json()
+    pixels = np.concatenate([fine.ravel(), small.ravel()])
+
+    assert found["counts"] == [pixels.size]
+    assert found["measured"] == 64 + 600
+    assert found["mean"] == [pytest.approx(pixels.mean(), rel=1e-12)]
+    assert found["std"] == [pytest.approx(pixels.std(), rel=1e-12)]
 
 
 @settings(deadline=None)

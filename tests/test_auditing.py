@@ -10,6 +10,7 @@ import pytest
 import pyvips
 
 from augviz import audit_values, auditing, catalog, engine, images, saved
+from augviz.audit_sums import Moments
 from augviz.context import Context
 from augviz.errors import ImageError, StepError
 from tests import pictures, samples
@@ -39,6 +40,21 @@ def test_the_values_of_an_image_are_those_that_numpy_finds(dtype: str, bands: in
     assert found["squares"] == pytest.approx((array**2).sum(axis=0).tolist(), rel=1e-9)
     assert (found["lows"], found["highs"]) == (array.min(axis=0).tolist(), array.max(axis=0).tolist())
     assert found["unreal"] == 0
+    assert (found["pixels"], found["measured"], found["shifts"]) == (90 * 70, 90 * 70, [0] * bands)
+
+
+@pytest.mark.parametrize("is_real", [True, False], ids=["all finite", "with a nan"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_a_small_deviation_beside_a_large_mean_is_right(dtype: str, is_real: bool) -> None:
+    array = np.random.default_rng(5).normal(1e5, 0.1 if dtype != "int32" else 3, (300, 200, 2)).astype(dtype)
+    if not is_real and dtype != "int32":
+        array[7, 9] = np.nan
+    moments = Moments()
+    moments.add(audit_values.figures(pyvips.Image.new_from_array(array)))
+    [found] = moments.to_json()
+
+    assert found["mean"] == pytest.approx(np.nanmean(array.astype(float), axis=(0, 1)).tolist(), rel=1e-12)
+    assert found["std"] == pytest.approx(np.nanstd(array.astype(float), axis=(0, 1)).tolist(), rel=1e-9)
 
 
 def test_values_that_are_no_numbers_are_counted_and_left_out() -> None:
@@ -141,9 +157,10 @@ def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def moments(figures: dict[str, Any]) -> tuple[list[float], list[float]]:
     """Mean and standard deviation by band."""
-    counts, sums, squares = (np.array(figures[key], float) for key in ("counts", "sums", "squares"))
-    mean = sums / counts
-    return mean.tolist(), np.sqrt(squares / counts - mean**2).tolist()
+    summed = Moments()
+    summed.add(figures)
+    [found] = summed.to_json()
+    return found["mean"], found["std"]
 
 
 def of_numpy(path: Path, *steps: dict[str, Any], seed: int) -> tuple[np.ndarray, tuple[list[float], list[float]]]:
@@ -191,6 +208,7 @@ def test_a_crop_that_does_not_fit_is_shrunk_no_more_than_it_has_to_be(noise: Pat
     found = seen(noise, crop, NORMALIZE, max_side=300)
 
     assert found["into_normalize"]["counts"] == [300 * 300] * 3
+    assert found["into_normalize"]["pixels"] == 600 * 600
     assert found["after"]["counts"] == [300 * 300] * 3
 
 
@@ -216,6 +234,7 @@ def test_no_stage_is_longer_than_asked_for_where_images_are_shrunk(tmp_path: Pat
     assert found["before"]["counts"] == [300 * 300] * 3
     assert found["after"]["counts"] == [300 * 300] * 3
     assert found["shape"] == [4800, 4800, 3]
+    assert (found["before"]["pixels"], found["after"]["pixels"]) == (2400 * 2400, 4800 * 4800)
 
 
 def test_stages_that_are_too_large_for_memory_give_the_same_figures(

@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
+import pyvips
 
 from tests import auditing_folder, samples
 from tests.live import until
@@ -99,8 +100,18 @@ def test_full_size_is_at_full_size(tmp_path: Path, pipeline: Path) -> None:
 
     assert (shrunk["draws"]["at_full_size"], full["draws"]["at_full_size"]) == (0, 1)
     assert (shrunk["max_side"], full["max_side"]) == (200, None)
-    assert shrunk["before"][0]["counts"] == [200 * 150] * 3
-    assert full["before"][0]["counts"] == [1600 * 1200] * 3
+    assert [one["before"][0]["measured"] for one in (shrunk, full)] == [200 * 150, 1600 * 1200]
+    assert shrunk["before"][0]["counts"] == full["before"][0]["counts"] == [1600 * 1200] * 3
+
+
+def test_images_count_with_their_true_size_however_they_are_shrunk(tmp_path: Path, pipeline: Path) -> None:
+    for name, side, value in (("large", 1600, 200), ("small", 100, 50)):
+        (pyvips.Image.black(side, side, bands=3) + value).cast("uchar").pngsave(str(tmp_path / f"{name}.png"))
+    [found] = json.loads(ok("audit", tmp_path, pipeline, "--max-side", 200, "--json"))["before"]
+    share = 1600**2 / (1600**2 + 100**2)
+
+    assert found["mean"] == [pytest.approx(50 + 150 * share)] * 3
+    assert found["std"] == [pytest.approx(150 * (share * (1 - share)) ** 0.5)] * 3
 
 
 def test_an_audit_that_was_killed_goes_on_with_its_records(tmp_path: Path, pipeline: Path) -> None:
