@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pyvips
 
-from augviz import blame, engine, saved, view
+from augviz import blame, copies, engine, saved, view
 from augviz.context import Context
 from augviz.engine import Drawn
 from augviz.errors import ImageError
@@ -49,6 +50,11 @@ def drawn_for(shape: Header, args: Mapping[str, Any]) -> Drawn:
 def source_of(args: Mapping[str, Any]) -> tuple[Header, view.Base]:
     path, choice = args["path"], choice_of(args)
     return describe(path, choice).header, lambda width, height: base(path, choice, width, height)
+
+
+def fed_of(args: Mapping[str, Any]) -> pyvips.Image:
+    """What the pipeline is fed, from the file that the visitor has chosen, also where a working copy of it is read."""
+    return open_image(copies.original_of(Path(args["path"])), choice_of(args))
 
 
 def prefix(firings: tuple[Firing, ...], upto: int | None) -> tuple[Firing, ...]:

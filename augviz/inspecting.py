@@ -7,8 +7,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, TypeVar
 
+import pyvips
+
 from augviz import probing, saved, tiles
-from augviz.asked import choice_of, drawn_for, explained, finite, pipeline_of, shape_json, source_of, watched
+from augviz.asked import choice_of, drawn_for, explained, fed_of, finite, pipeline_of, shape_json, source_of, watched
 from augviz.context import Context
 from augviz.engine import Drawn
 from augviz.headers import describe
@@ -36,7 +38,9 @@ def tile(args: dict[str, Any], context: Context) -> dict[str, Any] | tuple[dict[
     drawn, key = drawn_for(shape, args), _key(args)
     bands = tuple(args["bands"]) if args.get("bands") else None
     with explained(args, context):
-        sheet = _sheet((key, args["level"]), lambda: tiles.sheet(source, drawn, drawn.firings, args["level"]))
+        sheet = _sheet(
+            (key, args["level"]), lambda: tiles.sheet(source, drawn, drawn.firings, args["level"], fed_of(args))
+        )
         pixels = watched(context)(tiles.tile(sheet, args["column"], args["row"]))
         values = _kept(_RANGES, (key, bands), lambda: tiles.shown_range(source, drawn, drawn.firings, bands))
     shown, mapping = for_show(pixels, low_high=values, bands=bands)
@@ -65,7 +69,7 @@ def inspect(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """
     facts = describe(args["path"], choice_of(args))
     shape, _ = source_of(args)
-    drawn = drawn_for(shape, args)
+    drawn, fed = drawn_for(shape, args), fed_of(args)
     result = drawn.draw.result
     return {
         **shape_json(result),
@@ -75,8 +79,8 @@ def inspect(args: dict[str, Any], context: Context) -> dict[str, Any]:
         "resized": list(tiles.resized(drawn)),
         "notes": list(tiles.said_before(drawn)),
         "mapping": tiles.mapping_words(result),
-        "full": _truth(drawn, 0),
-        "reduced": _truth(drawn, 1),
+        "full": _truth(drawn, 0, fed),
+        "reduced": _truth(drawn, 1, fed),
         "source": {
             **shape_json(shape),
             "sizes": [list(size) for size in tiles.level_sizes(shape.width, shape.height)],
@@ -84,16 +88,21 @@ def inspect(args: dict[str, Any], context: Context) -> dict[str, Any]:
     }
 
 
-def _truth(drawn: Drawn, level: int) -> dict[str, Any]:
-    truth, reasons = tiles.truth_at(drawn, drawn.firings, level)
+def _truth(drawn: Drawn, level: int, fed: pyvips.Image) -> dict[str, Any]:
+    truth, reasons = tiles.truth_at(drawn, drawn.firings, level, fed)
     return {"truth": truth.value, "reasons": list(reasons)}
 
 
 def probe(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """{path, input, pipeline, seed, x, y} -> {"steps"}: the result's pixel before and after each step."""
+    """{path, input, pipeline, seed, x, y} -> {"steps", "reasons"}: the result's pixel before and after each step.
+
+    "reasons" say why they are no truer, as a tile's do; there are none where they are exact.
+    """
     shape, source = source_of(args)
+    drawn, fed = drawn_for(shape, args), fed_of(args)
     with explained(args, context):
-        return {"steps": probing.probe(source, drawn_for(shape, args), args["x"], args["y"])}
+        steps = probing.probe(source, drawn, args["x"], args["y"], fed)
+        return {"steps": steps, "reasons": list(tiles.truth_of_full_size(drawn, drawn.firings, fed)[1])}
 
 
 def window(args: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -101,7 +110,7 @@ def window(args: dict[str, Any], context: Context) -> dict[str, Any]:
     shape, source = source_of(args)
     rectangle = (args["x"], args["y"], args["width"], args["height"])
     with explained(args, context):
-        return probing.window(source, drawn_for(shape, args), *rectangle, hold=watched(context))
+        return probing.window(source, drawn_for(shape, args), rectangle, fed_of(args), watched(context))
 
 
 def _key(args: Mapping[str, Any]) -> Hashable:

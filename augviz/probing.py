@@ -106,8 +106,8 @@ def shift(drawn: Drawn) -> tuple[int, int]:
     return round(result.width / 2 - x * larger), round(result.height / 2 - y * higher)
 
 
-def probe(base: view.Base, drawn: Drawn, x: int, y: int) -> list[dict[str, Any]]:
-    """The pixel before and after each step.
+def probe(base: view.Base, drawn: Drawn, x: int, y: int, fed: pyvips.Image) -> list[dict[str, Any]]:
+    """The pixel before and after each step; for `fed` see `tiles.sheet`.
 
     Returns:
         one for the source and each firing: {"position" (0 for the source), "transform", "dtype" (numpy's name), "x", "y"
@@ -135,7 +135,7 @@ def probe(base: view.Base, drawn: Drawn, x: int, y: int) -> list[dict[str, Any]]
         if place is not None:
             column = min(shape.width - 1, max(0, round(place.x)))
             line = min(shape.height - 1, max(0, round(place.y)))
-            image = tiles.full_size(base, drawn, drawn.firings[:number])
+            image = tiles.full_size(base, drawn, drawn.firings[:number], fed)
             row |= {"x": column, "y": line, "values": _pixel(image, column, line)}
         rows.append(row)
     return rows
@@ -147,18 +147,27 @@ def _pixel(image: pyvips.Image, x: int, y: int) -> list[float | int | str]:
 
 
 def window(
-    base: view.Base, drawn: Drawn, x: int, y: int, width: int, height: int, hold: view.Hold = view.held
+    base: view.Base,
+    drawn: Drawn,
+    rectangle: tuple[int, int, int, int],
+    fed: pyvips.Image,
+    hold: view.Hold = view.held,
 ) -> dict[str, Any]:
     """Statistics of a window of the result at full size, and of the part of the source that it comes from.
 
+    Args:
+        rectangle: the window's left, top, width and height in pixels of the result.
+        fed: see `tiles.sheet`.
+
     Returns:
-        {"after": figures, "before": figures or None where the window is all fill}; figures are {"x", "y", "width",
+        {"after": figures, "before": figures or None where the window is all fill, "truth", "reasons": how true the former
+        are, and why no truer}; figures are {"x", "y", "width",
         "height", "format", "bands": [{"low", "high", "mean", "deviation"}], "histogram"} (see `report.histogram`).
 
     Raises:
         ArgumentError: the window is not inside the result, or larger than `WINDOW_PIXELS`.
     """
-    result = drawn.draw.result
+    result, (x, y, width, height) = drawn.draw.result, rectangle
     if width < 1 or height < 1 or x < 0 or y < 0 or x + width > result.width or y + height > result.height:
         raise ArgumentError(
             f"The window {x},{y},{width},{height} must lie inside the result, {result.width} x {result.height} pixels."
@@ -167,13 +176,13 @@ def window(
         raise ArgumentError(
             f"The window has {width} x {height} pixels; at most {WINDOW_PIXELS / 1e6:.1f} million are measured, zoom in."
         )
-    after = tiles.sheet(base, drawn, drawn.firings, 0).image
-    found: dict[str, Any] = {"after": _figures(after, (x, y, width, height), hold), "before": None}
-    rectangle = _source_rectangle(drawn, x, y, width, height)
-    if rectangle is not None:
+    sheet = tiles.sheet(base, drawn, drawn.firings, 0, fed)
+    found: dict[str, Any] = {"after": _figures(sheet.image, rectangle, hold), "before": None}
+    of_source = _source_rectangle(drawn, x, y, width, height)
+    if of_source is not None:
         source = base(drawn.draw.source.width, drawn.draw.source.height)
-        found["before"] = _figures(source, rectangle, hold)
-    return found
+        found["before"] = _figures(source, of_source, hold)
+    return {**found, "truth": sheet.truth.value, "reasons": list(sheet.reasons)}
 
 
 def _source_rectangle(drawn: Drawn, x: int, y: int, width: int, height: int) -> tuple[int, int, int, int] | None:

@@ -14,10 +14,15 @@ _NAMES = {"darwin": "libvips.42.dylib", "win32": "libvips-42.dll"}
 """What pyvips opens where there is no wheel; on all other systems libvips.so.42."""
 
 
+def name() -> str:
+    """What it is called here."""
+    return _NAMES.get(sys.platform, "libvips.so.42")
+
+
 def version() -> tuple[int, int] | None:
     """Release of the system's libvips, None where there is none."""
     try:
-        library = ctypes.CDLL(_NAMES.get(sys.platform, "libvips.so.42"))
+        library = ctypes.CDLL(name())
     except OSError:
         return None
     return library.vips_version(0), library.vips_version(1)

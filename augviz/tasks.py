@@ -10,8 +10,19 @@ from typing import Any
 
 import pyvips
 
-from augviz import auditing, blame, engine, exact, inspecting, measuring, report, scale, view
-from augviz.asked import choice_of, drawn_for, explained, finite, pipeline_of, prefix, shape_json, source_of, watched
+from augviz import auditing, blame, engine, exact, inspecting, measuring, pieces, report, scale, view
+from augviz.asked import (
+    choice_of,
+    drawn_for,
+    explained,
+    fed_of,
+    finite,
+    pipeline_of,
+    prefix,
+    shape_json,
+    source_of,
+    watched,
+)
 from augviz.context import Context
 from augviz.engine import Drawn
 from augviz.errors import ArgumentError, ImageError, StepError
@@ -196,9 +207,12 @@ def apply_file(args: dict[str, Any], context: Context) -> Result:
     """{path, input, pipeline, seed, window, side, out} -> the full-size result, a window of it, or it shrunk, in a file."""
     image = open_image(args["path"], choice_of(args))
     source = engine.header(image)
-    engine.draw(source, pipeline_of(args), args["seed"])  # refuses before a step that reads its whole input is built
+    drawn = engine.draw(source, pipeline_of(args), args["seed"])  # refuses before a step reads its whole input
     applied = engine.apply(image, pipeline_of(args), args["seed"])
     result = applied.image
+    piece = pieces.of_whole(fed_of(args), drawn.firings)
+    if piece is not None and (args.get("window") or piece != pieces.of(result)):  # a working copy has other pieces
+        result = pieces.made_in(result, piece)
     if args.get("window"):
         result = _window(result, *args["window"])
     if args.get("side"):

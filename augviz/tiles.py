@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyvips
 
-from augviz import catalog, scale, view
+from augviz import catalog, pieces, scale, view
 from augviz.engine import Drawn, replay
 from augviz.errors import ArgumentError
 from augviz.firing import Firing, by_mean
@@ -23,7 +23,6 @@ from augviz.units import bytes_text
 TILE_PX = 256
 
 _AS_THEY_ARE = ("uchar", "ushort")  # formats that a screen shows by a fixed rule, see `shown.for_show`
-_RESIZING = frozenset({"Resize", "RandomScale", "LongestMaxSize", "SmallestMaxSize"})
 
 RANGE_PX = 512
 """Longest side of the view from which the range of values is taken that every tile is shown with."""
@@ -57,12 +56,13 @@ def level_sizes(width: int, height: int) -> tuple[tuple[int, int], ...]:
     )
 
 
-def sheet(base: view.Base, drawn: Drawn, firings: tuple[Firing, ...], level: int) -> Sheet:
+def sheet(base: view.Base, drawn: Drawn, firings: tuple[Firing, ...], level: int, fed: pyvips.Image) -> Sheet:
     """The result of `firings` at a level. Reads no pixels, unless a step averages an image of up to 4 megapixels.
 
     Args:
         base: the pipeline's input at a size.
         firings: the draw's, or a prefix of them.
+        fed: the pipeline's input from its own file, see `pieces.of_whole`; no pixel of it is read.
 
     Raises:
         ArgumentError: there is no such level.
@@ -72,33 +72,40 @@ def sheet(base: view.Base, drawn: Drawn, firings: tuple[Firing, ...], level: int
     highest = levels_for(shape.width, shape.height)
     if not 0 <= level <= highest:
         raise ArgumentError(f"level must lie within 0 and {highest}, got {level}.")
-    truth, reasons = truth_at(drawn, firings, level)
+    truth, reasons = truth_at(drawn, firings, level, fed)
     if level == 0 and not too_much(firings):
-        return Sheet(full_size(base, drawn, firings), level, truth, reasons)
+        return Sheet(full_size(base, drawn, firings, fed), level, truth, reasons)
     return Sheet(view.replayed(base, drawn, firings, 2.0**level), level, truth, reasons)
 
 
-def truth_at(drawn: Drawn, firings: tuple[Firing, ...], level: int) -> tuple[Truth, tuple[str, ...]]:
-    """How true tiles of a level are, and why no truer."""
-    truth, reasons = view.truth_of(drawn, firings, 2.0**level)
-    if level == 0 and (firing := too_much(firings)):
-        before, after = firing.before, firing.after
-        larger = max(before.width / after.width, before.height / after.height)
-        why = (
-            f"{firing.name}: shrinks by {larger:.0f}, so tiles are worked on a shrunk original instead of on all of it."
-        )
-        return max(truth, Truth.TO_SCALE, key=lambda t: t.rank), (*reasons, why)
-    if level == 0 and _made_in(firings) == _STRIPS and not _strips_fit(firings[-1].after):
-        why = "Values that fall between two may be rounded the other way: the whole would be made in strips of this width."
-        return max(truth, Truth.TO_SCALE, key=lambda t: t.rank), (*reasons, why)
-    return truth, reasons
+def truth_at(drawn: Drawn, firings: tuple[Firing, ...], level: int, fed: pyvips.Image) -> tuple[Truth, tuple[str, ...]]:
+    """How true tiles of a level are, and why no truer; for `fed` see `sheet`."""
+    if level > 0:
+        return view.truth_of(drawn, firings, 2.0**level)
+    if (firing := too_much(firings)) is None:
+        return truth_of_full_size(drawn, firings, fed)
+    truth, reasons = view.truth_of(drawn, firings, 1.0)
+    before, after = firing.before, firing.after
+    larger = max(before.width / after.width, before.height / after.height)
+    why = f"{firing.name}: shrinks by {larger:.0f}, so this is worked on a shrunk original instead of on all of it."
+    return max(truth, Truth.TO_SCALE, key=lambda t: t.rank), (*reasons, why)
 
 
-def full_size(base: view.Base, drawn: Drawn, firings: tuple[Firing, ...]) -> pyvips.Image:
+def truth_of_full_size(drawn: Drawn, firings: tuple[Firing, ...], fed: pyvips.Image) -> tuple[Truth, tuple[str, ...]]:
+    """How true `full_size` is, and why no truer."""
+    truth, reasons = view.truth_of(drawn, firings, 1.0)
+    piece = pieces.of_whole(fed, firings)
+    if piece is None or pieces.fit(piece, firings[-1].after):
+        return truth, reasons
+    why = "Values that fall between two may be rounded the other way: the whole would be made in strips of this width."
+    return max(truth, Truth.TO_SCALE, key=lambda t: t.rank), (*reasons, why)
+
+
+def full_size(base: view.Base, drawn: Drawn, firings: tuple[Firing, ...], fed: pyvips.Image) -> pyvips.Image:
     """The full-size result, lazy: any rectangle of it has the pixels that it has in the whole, made at once.
 
-    libvips' resamplers add up positions from the left edge of what is asked for, so that a value that falls between two can
-    be rounded either way. Where a step resamples, pixels are therefore made in the pieces in which the whole would be.
+    For `fed` see `sheet`. Where the pieces in which the whole is made would take too much memory, pixels are made in others,
+    and those that fall between two may be rounded the other way; `truth_at` says so.
     """
     image = base(drawn.draw.source.width, drawn.draw.source.height)
     for number, firing in enumerate(firings):
@@ -109,63 +116,10 @@ def full_size(base: view.Base, drawn: Drawn, firings: tuple[Firing, ...]) -> pyv
             image = scale.scaled(image, Stage(firing, grid, grid, mean, True))
         else:
             image = replay(firing, image)
-    made_in = _made_in(firings)
-    if made_in == _SQUARES:
-        return image.tilecache(tile_width=128, tile_height=128, max_tiles=64, access="random", threaded=True)
-    if made_in == _STRIPS and _strips_fit(firings[-1].after):
-        return image.tilecache(
-            tile_width=image.width, tile_height=_STRIP_ROWS, max_tiles=_STRIPS_HELD, access="random", threaded=True
-        )
+    piece = pieces.of_whole(fed, firings)
+    if piece is not None and pieces.fit(piece, firings[-1].after):
+        return pieces.made_in(image, piece)
     return image
-
-
-_SQUARES, _STRIPS = "squares", "strips"
-_STRIP_ROWS = (
-    16  # libvips makes images in strips of so many rows, or in squares of 128 pixels where a step asks for that
-)
-_STRIPS_HELD = TILE_PX // _STRIP_ROWS + 2
-_STRIPS_BYTES = 48_000_000
-
-_IN_SQUARES = frozenset(
-    {
-        *("Transpose", "RandomRotate90", "Rotate", "ElasticTransform", "CoarseDropout", "GridDropout", "HEDShift"),
-        *("Blur", "GaussianBlur", "MotionBlur", "AdvancedBlur", "Sharpen", "Emboss"),
-    }
-)
-"""Steps whose operations libvips makes in squares, and all that is made of them (8.18)."""
-
-
-def _made_in(firings: tuple[Firing, ...]) -> str:
-    """The pieces in which libvips makes the whole result; "" where no step resamples, so that it does not matter."""
-    kinds = {"turn" if f.name in scale.TURNING and not _is_upright(f) else "" for f in firings}
-    kinds |= {"size" for f in firings if _is_upright(f) or (f.name in _RESIZING and _size(f.before) != _size(f.after))}
-    if not kinds - {""}:
-        return ""
-    return _SQUARES if "turn" in kinds or any(f.name in _IN_SQUARES or _replicates(f) for f in firings) else _STRIPS
-
-
-def _replicates(firing: Firing) -> bool:
-    """A border of copies of the image, which are put together in squares."""
-    modes = ("repeat", "mirror", 2, 3)  # libvips' names, or their numbers
-    pads = firing.name == "PadIfNeeded" and _size(firing.before) != _size(firing.after)
-    return bool(pads and firing.transform.border_mode in modes)
-
-
-def _is_upright(firing: Firing) -> bool:
-    """An affine map that only enlarges, shrinks and moves."""
-    if firing.name != "Affine":
-        return False
-    linear = firing.params["matrix"].params[:2, :2]
-    return bool(linear[0, 1] == 0 and linear[1, 0] == 0)
-
-
-def _size(shape: Header) -> tuple[int, int]:
-    return shape.width, shape.height
-
-
-def _strips_fit(shape: Header) -> bool:
-    row = shape.width * shape.bands * BYTES_PER_VALUE[shape.format]
-    return row * _STRIP_ROWS * _STRIPS_HELD <= _STRIPS_BYTES
 
 
 _SHRINKS_AT_MOST = 8
@@ -175,7 +129,7 @@ _SHRINKS_AT_MOST = 8
 def too_much(firings: tuple[Firing, ...]) -> Firing | None:
     """The step after which a tile would have to read too many pixels, if there is one."""
     for firing in firings:
-        if firing.name in _RESIZING:
+        if firing.name in pieces.RESIZING:
             area = firing.before.width * firing.before.height / (firing.after.width * firing.after.height)
             if area > _SHRINKS_AT_MOST**2:
                 return firing
@@ -246,7 +200,7 @@ def resized(drawn: Drawn) -> tuple[float, float]:
     """Result pixels for each pixel of the source, across and down, by the steps that resize."""
     across = down = 1.0
     for firing in drawn.firings:
-        if firing.name in _RESIZING:
+        if firing.name in pieces.RESIZING:
             across *= firing.after.width / firing.before.width
             down *= firing.after.height / firing.before.height
     return across, down
@@ -264,7 +218,7 @@ def microns_per_pixel(drawn: Drawn, source: float | None) -> float | None:
             if not math.isclose(across, down, rel_tol=1e-3) or abs(linear[:, 0] @ linear[:, 1]) > 1e-3 * across * down:
                 return None
             larger *= float(across)
-        elif firing.name in _RESIZING:
+        elif firing.name in pieces.RESIZING:
             before, after = firing.before, firing.after
             across, down = after.width / before.width, after.height / before.height
             if not math.isclose(across, down, rel_tol=1e-2):

@@ -71,6 +71,7 @@ def windows(path: Path, count: int) -> None:
 
     args = {"path": str(path), "input": {}, "pipeline": pipeline(), "seed": 3}
     shape, base = asked.source_of(args)
+    fed = asked.fed_of(args)
     drawn = asked.drawn_for(shape, args)
     places = random.Random(1)
     milliseconds = []
@@ -79,7 +80,7 @@ def windows(path: Path, count: int) -> None:
     for number in range(count + 1):
         x, y = (places.randrange(side - WINDOW) for side in (drawn.draw.result.width, drawn.draw.result.height))
         started = time.perf_counter()
-        tiles.full_size(base, drawn, drawn.firings).crop(x, y, WINDOW, WINDOW).copy_memory()
+        tiles.full_size(base, drawn, drawn.firings, fed).crop(x, y, WINDOW, WINDOW).copy_memory()
         if number == 0:  # the first loads libvips' code
             before = process.memory_info().rss
             continue

@@ -149,7 +149,7 @@ def test_probed_values_are_those_of_the_images_themselves(pipeline: Pipeline, se
     drawn = engine.draw(engine.header(image), pipeline, seed)
     result = drawn.draw.result
     x, y = data.draw(st.integers(0, result.width - 1)), data.draw(st.integers(0, result.height - 1))
-    rows = probing.probe(fidelity.shrinker(image), drawn, x, y)
+    rows = probing.probe(fidelity.shrinker(image), drawn, x, y, image)
     expected = engine.apply(image, pipeline, seed).image.copy_memory()(x, y)
 
     assert len(rows) == len(drawn.firings) + 1
@@ -161,7 +161,7 @@ def test_probed_values_are_those_of_the_images_themselves(pipeline: Pipeline, se
 
 def test_each_row_names_its_step_its_place_and_its_dtype() -> None:
     image = rgb(WIDTH, HEIGHT)
-    rows = probing.probe(fidelity.shrinker(image), drawn_for(FLIP, CROP, NORMALIZE), 10, 20)
+    rows = probing.probe(fidelity.shrinker(image), drawn_for(FLIP, CROP, NORMALIZE), 10, 20, image)
     before = image(249, 50)
 
     assert [(row["position"], row["transform"], row["dtype"], row["x"], row["y"]) for row in rows] == [
@@ -177,7 +177,7 @@ def test_each_row_names_its_step_its_place_and_its_dtype() -> None:
 def test_values_that_are_no_finite_numbers_are_words() -> None:
     image = pyvips.Image.black(4, 4) * float("nan")
     drawn = engine.draw(engine.header(image), loaded(), 0)
-    rows = probing.probe(lambda width, height: image, drawn, 1, 1)
+    rows = probing.probe(lambda width, height: image, drawn, 1, 1, image)
 
     assert rows[0]["values"] == ["nan"]
 
@@ -185,7 +185,7 @@ def test_values_that_are_no_finite_numbers_are_words() -> None:
 def test_a_window_s_figures_are_numpy_s() -> None:
     image = rgb(WIDTH, HEIGHT)
     drawn = drawn_for(FLIP, NORMALIZE)
-    found = probing.window(fidelity.shrinker(image), drawn, 20, 30, 100, 50)
+    found = probing.window(fidelity.shrinker(image), drawn, (20, 30, 100, 50), image)
     after = engine.apply(image, loaded(FLIP, NORMALIZE), 3).image.numpy()[30:80, 20:120]
     before = image.numpy()[30:80, WIDTH - 120 : WIDTH - 20]
 
@@ -198,10 +198,23 @@ def test_a_window_s_figures_are_numpy_s() -> None:
             assert figure["mean"] == pytest.approx(one.mean())
             assert figure["deviation"] == pytest.approx(one.std())
     assert (found["before"]["x"], found["before"]["y"]) == (WIDTH - 120, 30)
+    assert (found["truth"], found["reasons"]) == ("exact", [])
+
+
+def test_a_window_that_is_worked_on_a_shrunk_original_says_so() -> None:
+    image = rgb(WIDTH, HEIGHT).resize(8)
+    drawn = engine.draw(engine.header(image), loaded({"transform": "Resize", "args": {"width": 90, "height": 60}}), 0)
+    found = probing.window(fidelity.shrinker(image), drawn, (0, 0, 90, 60), image)
+
+    assert found["truth"] == "to scale"
+    assert found["reasons"] == [
+        "Resize: shrinks by 27, so this is worked on a shrunk original instead of on all of it."
+    ]
 
 
 def test_the_part_of_the_original_behind_a_window_of_a_crop_is_that_window() -> None:
-    found = probing.window(fidelity.shrinker(rgb(WIDTH, HEIGHT)), drawn_for(CROP), 5, 6, 70, 40)
+    image = rgb(WIDTH, HEIGHT)
+    found = probing.window(fidelity.shrinker(image), drawn_for(CROP), (5, 6, 70, 40), image)
 
     assert [found["before"][name] for name in ("x", "y", "width", "height")] == [45, 36, 70, 40]
     assert found["before"]["bands"] == found["after"]["bands"]
@@ -210,20 +223,22 @@ def test_the_part_of_the_original_behind_a_window_of_a_crop_is_that_window() -> 
 
 def test_a_window_of_fill_alone_has_no_original() -> None:
     turned = drawn_for({"transform": "Rotate", "p": 1.0, "args": {"limit": [45, 45], "value": [9, 8, 7]}})
-    found = probing.window(fidelity.shrinker(rgb(WIDTH, HEIGHT)), turned, 0, 0, 20, 20)
+    image = rgb(WIDTH, HEIGHT)
+    found = probing.window(fidelity.shrinker(image), turned, (0, 0, 20, 20), image)
 
     assert found["before"] is None
     assert [band["mean"] for band in found["after"]["bands"]] == [9, 8, 7]
 
 
 def test_points_and_windows_outside_and_too_large_windows_are_one_sentence() -> None:
-    base, drawn = fidelity.shrinker(rgb(WIDTH, HEIGHT)), drawn_for()
+    image = rgb(WIDTH, HEIGHT)
+    base, drawn = fidelity.shrinker(image), drawn_for()
     for x, y in [(-1, 0), (WIDTH, 0), (0, HEIGHT)]:
         with pytest.raises(ArgumentError, match=r"The point .* must lie inside the result, 300 x 200 pixels\."):
-            probing.probe(base, drawn, x, y)
+            probing.probe(base, drawn, x, y, image)
     for rectangle in [(0, 0, WIDTH + 1, 1), (-1, 0, 5, 5), (0, 0, 0, 5), (290, 0, 20, 5)]:
         with pytest.raises(ArgumentError, match="must lie inside the result"):
-            probing.window(base, drawn, *rectangle)
+            probing.window(base, drawn, rectangle, image)
     huge = engine.draw(engine.header(pyvips.Image.black(9000, 9000)), loaded(), 0)
     with pytest.raises(ArgumentError, match="zoom in"):
-        probing.window(base, huge, 0, 0, 9000, 9000)
+        probing.window(base, huge, (0, 0, 9000, 9000), image)

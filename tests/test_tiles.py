@@ -13,10 +13,11 @@ import pyvips
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from augviz import catalog, engine, fidelity, inspecting, probing, saved, tiles, view
+from augviz import catalog, copies, engine, fidelity, images, inspecting, probing, saved, tiles, view
 from augviz.context import Context
 from augviz.errors import ArgumentError, StepError
 from augviz.model import Pipeline, Step, Truth
+from augviz.settings import get_settings
 from augviz.tasks import TASKS
 from tests import strategies
 from tests.samples import rgb
@@ -46,7 +47,7 @@ def loaded(*steps: dict[str, object]) -> Pipeline:
 
 def assembled(image: pyvips.Image, drawn: engine.Drawn, level: int = 0) -> np.ndarray:
     """All tiles of a level, each made alone, in their places: (height, width, bands)."""
-    found = tiles.sheet(fidelity.shrinker(image), drawn, drawn.firings, level)
+    found = tiles.sheet(fidelity.shrinker(image), drawn, drawn.firings, level, image)
     rows = [
         [
             band_last(tiles.tile(found, column, row).copy_memory())
@@ -62,10 +63,13 @@ def band_last(image: pyvips.Image) -> np.ndarray:
     return array[:, :, None] if array.ndim == 2 else array
 
 
+def asked(path: Path, pipeline: Pipeline, seed: int, **args: object) -> dict[str, object]:
+    return {"path": str(path), "input": {}, "pipeline": saved.dump(pipeline), "seed": seed, **args}
+
+
 def ask(task: str, path: Path, pipeline: Pipeline, seed: int = 0, **args: object) -> tuple[dict, bytes]:
     """A worker function's answer."""
-    asked = {"path": str(path), "input": {}, "pipeline": saved.dump(pipeline), "seed": seed, **args}
-    answer = TASKS[task](asked, Context())
+    answer = TASKS[task](asked(path, pipeline, seed, **args), Context())
     value, blob = answer if isinstance(answer, tuple) else (answer, b"")
     return json.loads(json.dumps(value, allow_nan=False)), blob
 
@@ -94,7 +98,7 @@ def test_windows_are_exact_where_values_fall_between_two(name: str, *, is_first:
     seed = next(seed for seed in range(9) if can_be_made(image, Pipeline(steps), seed))
     expected = band_last(engine.apply(image, Pipeline(steps), seed).image.copy_memory())
     drawn = engine.draw(engine.header(image), Pipeline(steps), seed)
-    sheet = tiles.sheet(fidelity.shrinker(image), drawn, drawn.firings, 0)
+    sheet = tiles.sheet(fidelity.shrinker(image), drawn, drawn.firings, 0, image)
     x, y = min(291, sheet.image.width // 2), min(133, sheet.image.height // 2)
     window = band_last(sheet.image.crop(x, y, sheet.image.width - x, min(200, sheet.image.height - y)).copy_memory())
 
@@ -112,9 +116,108 @@ def test_windows_with_every_kind_of_border_are_exact(mode: str) -> None:
     )
     expected = engine.apply(image, pipeline, 0).image.numpy()
     drawn = engine.draw(engine.header(image), pipeline, 0)
-    sheet = tiles.sheet(fidelity.shrinker(image), drawn, drawn.firings, 0)
+    sheet = tiles.sheet(fidelity.shrinker(image), drawn, drawn.firings, 0, image)
 
     assert np.array_equal(sheet.image.crop(301, 77, 600, 700).numpy(), expected[77:777, 301:901])
+
+
+RESIZED = {"transform": "Resize", "p": 1.0, "args": {"width": 975, "height": 780, "interpolation": "nearest"}}
+LARGER = {"transform": "Affine", "p": 1.0, "args": {"scale": [1.7, 1.7]}}
+SMALLER = {"transform": "Affine", "p": 1.0, "args": {"scale": [0.7, 0.7], "mode": "mirror"}}
+REPEATED = {"transform": "Affine", "p": 1.0, "args": {"translate_px": {"x": [33, 33], "y": [21, 21]}, "mode": "repeat"}}
+LINEAR = {"transform": "Resize", "p": 1.0, "args": {"width": 1248, "height": 702}}
+CROPPED = {"transform": "CropOrPad", "p": 1.0, "args": {"width": 1100, "height": 800}}
+
+BETWEEN = {
+    "resized, nearest": (RESIZED,),
+    "resized, linear": (LINEAR,),
+    "enlarged by an affine map": (LARGER,),
+    "made smaller in a mirrored border": (SMALLER,),
+    "moved in a repeated border, then resized": (REPEATED, LINEAR),
+    "made smaller, resized, then cut": (SMALLER, RESIZED, CROPPED),
+    "turned, then resized": (AFFINE, LINEAR),
+}
+"""Steps that hit many positions that can be rounded either way, on 650 x 520 pixels."""
+
+
+def stored(form: str, folder: Path) -> tuple[Path, dict[str, object]]:
+    """A photograph in a kind of file, and the choice with which pipelines are fed it."""
+    image, path = rgb(325, 260).resize(2), folder / f"photo.{'jpg' if form == 'upright' else 'png'}"
+    if form == "upright":
+        turned = image.rot90().copy()
+        turned.set_type(pyvips.GValue.gint_type, "orientation", 8)
+        turned.jpegsave(str(path))
+        return path, {"upright": True}
+    if form == "png":
+        image.pngsave(str(path))
+        return path, {}
+    path = path.with_suffix(".tif")
+    if form == "level":
+        image.resize(2).tiffsave(str(path), tile=True, pyramid=True, subifd=True)
+        return path, {"level": 1}
+    image.tiffsave(str(path), tile=form == "tiles")
+    return path, {}
+
+
+@pytest.mark.parametrize("steps", BETWEEN.values(), ids=BETWEEN)
+@pytest.mark.parametrize("form", ["tiles", "strips", "png", "upright", "level"])
+def test_tiles_are_exact_however_the_file_is_stored(form: str, steps: tuple[dict, ...], tmp_path: Path) -> None:
+    path, choice = stored(form, tmp_path)
+    check_tiles(path, choice, loaded(*steps), path)
+    out = tmp_path / "window.npy"
+    TASKS["apply_file"](
+        asked(path, loaded(*steps), 5, input=choice, window=[301, 77, 300, 280], out=str(out)), Context()
+    )
+    fed = saved.load({"format": 1, "input": choice, "steps": []}).input
+    whole = band_last(engine.apply(images.open_image(path, fed), loaded(*steps), 5).image)
+
+    assert np.array_equal(np.load(out), whole[77:357, 301:601])
+
+
+@pytest.mark.parametrize("steps", BETWEEN.values(), ids=BETWEEN)
+def test_tiles_of_a_working_copy_are_those_of_its_original(
+    steps: tuple[dict, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUGVIZ_CACHE_FOLDER", str(tmp_path / "cache"))
+    get_settings.cache_clear()
+    path, _ = stored("png", tmp_path)
+    copy = copies.place(path, "lossless")
+    TASKS["make_working_copy"]({"path": str(path), "kind": "lossless", "out": str(copy)}, Context())
+
+    assert copies.original_of(copy) == path
+    check_tiles(copy, {}, loaded(*steps), path)
+
+    TASKS["apply_file"](asked(copy, loaded(*steps), 5, out=str(tmp_path / "whole.npy")), Context())
+
+    expected = band_last(engine.apply(pyvips.Image.new_from_file(str(path)), loaded(*steps), 5).image)
+    assert np.array_equal(np.load(tmp_path / "whole.npy"), expected)
+
+
+def check_tiles(path: Path, choice: dict[str, object], pipeline: Pipeline, original: Path) -> None:
+    """All tiles that the worker makes of a file are, together, what the library makes of the original."""
+    fed = saved.load({"format": 1, "input": choice, "steps": []}).input
+    expected = band_last(engine.apply(images.open_image(original, fed), pipeline, 5).image)
+    height, width, _ = expected.shape
+    rows = []
+    for row in range(math.ceil(height / 256)):
+        made = [
+            ask("tile", path, pipeline, 5, input=choice, level=0, column=column, row=row)
+            for column in range(math.ceil(width / 256))
+        ]
+        assert {meta["truth"] for meta, _ in made} == {"exact"}
+        rows.append(np.hstack([pyvips.Image.new_from_buffer(blob, "").numpy() for _, blob in made]))
+
+    assert np.array_equal(np.vstack(rows), expected)
+
+
+@settings(max_examples=25, deadline=None)
+@given(strategies.pipelines(lazy=True, width=320, height=270), st.integers(0, 1000), st.data())
+def test_any_window_of_a_tiled_file_is_exact(
+    tmp_path_factory: pytest.TempPathFactory, pipeline: Pipeline, seed: int, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("tiled") / "tiled.tif"
+    rgb(320, 270).tiffsave(str(path), tile=True)
+    check_window(pyvips.Image.new_from_file(str(path)), pipeline, seed, data)
 
 
 def can_be_made(image: pyvips.Image, pipeline: Pipeline, seed: int) -> bool:
@@ -129,10 +232,14 @@ def can_be_made(image: pyvips.Image, pipeline: Pipeline, seed: int) -> bool:
 @settings(max_examples=25, deadline=None)
 @given(strategies.pipelines(lazy=True, width=320, height=270), st.integers(0, 1000), st.data())
 def test_any_window_of_a_generated_pipeline_is_exact(pipeline: Pipeline, seed: int, data: st.DataObject) -> None:
-    image = rgb(320, 270)
+    check_window(rgb(320, 270), pipeline, seed, data)
+
+
+def check_window(image: pyvips.Image, pipeline: Pipeline, seed: int, data: st.DataObject) -> None:
+    """Some window is that of the whole, made at once."""
     drawn = engine.draw(engine.header(image), pipeline, seed)
     expected = band_last(engine.apply(image, pipeline, seed).image.copy_memory())
-    sheet = tiles.sheet(fidelity.shrinker(image), drawn, drawn.firings, 0)
+    sheet = tiles.sheet(fidelity.shrinker(image), drawn, drawn.firings, 0, image)
     assume(sheet.truth is Truth.EXACT)  # a resize can shrink so much that it says that it is not
     width = data.draw(st.integers(1, min(200, sheet.image.width)))
     height = data.draw(st.integers(1, min(200, sheet.image.height)))
@@ -196,7 +303,7 @@ def test_a_sheet_has_the_size_that_is_told_for_its_level(width: int, height: int
     drawn = engine.draw(engine.header(pyvips.Image.black(width, height, bands=3)), loaded(), 0)
     black = pyvips.Image.black(width, height, bands=3)
     for level, size in enumerate(tiles.level_sizes(width, height)):
-        image = tiles.sheet(fidelity.shrinker(black), drawn, (), level).image
+        image = tiles.sheet(fidelity.shrinker(black), drawn, (), level, black).image
 
         assert (image.width, image.height) == size
 
@@ -221,7 +328,7 @@ def test_a_lazy_image_is_let_go_after_some_tiles(photo: Path) -> None:
 def test_a_tile_of_a_huge_image_asks_for_no_more_than_its_own_pixels() -> None:
     black = pyvips.Image.black(100_000, 100_000, bands=3).copy(interpretation="srgb")
     drawn = engine.draw(engine.header(black), loaded(AFFINE, {"transform": "GaussianBlur", "p": 1.0}), 0)
-    sheet = tiles.sheet(lambda width, height: black, drawn, drawn.firings, 0)
+    sheet = tiles.sheet(lambda width, height: black, drawn, drawn.firings, 0, black)
 
     assert tiles.tile(sheet, 390, 390).numpy().shape == (160, 160, 3)  # made in full it would take 30 GB
 
@@ -246,7 +353,7 @@ def test_what_is_not_lazy_or_slow_is_said_before_it_is_paid_for(photo: Path) -> 
 def test_brightness_by_mean_of_a_large_image_is_never_called_exact() -> None:
     grey = pyvips.Image.black(2500, 2000, bands=3).copy(interpretation="srgb")
     drawn = engine.draw(engine.header(grey), loaded(BY_MEAN), 0)
-    sheet = tiles.sheet(lambda width, height: view.shrunk(grey, width, height), drawn, drawn.firings, 0)
+    sheet = tiles.sheet(lambda width, height: view.shrunk(grey, width, height), drawn, drawn.firings, 0, grey)
 
     assert sheet.truth.value == "to scale"
     assert "estimated" in sheet.reasons[0]
@@ -254,7 +361,8 @@ def test_brightness_by_mean_of_a_large_image_is_never_called_exact() -> None:
 
 
 def test_a_step_that_shrinks_a_lot_is_worked_on_less_and_says_so() -> None:
-    source = engine.header(pyvips.Image.black(40_000, 40_000, bands=3))
+    image = pyvips.Image.black(40_000, 40_000, bands=3).copy(interpretation="srgb")
+    source = engine.header(image)
     asked: list[int] = []
 
     def base(width: int, height: int) -> pyvips.Image:
@@ -263,20 +371,19 @@ def test_a_step_that_shrinks_a_lot_is_worked_on_less_and_says_so() -> None:
 
     for side, expected in [(8000, Truth.EXACT), (400, Truth.TO_SCALE)]:
         drawn = engine.draw(source, loaded({"transform": "Resize", "args": {"width": side, "height": side}}), 0)
-        sheet = tiles.sheet(base, drawn, drawn.firings, 0)
+        sheet = tiles.sheet(base, drawn, drawn.firings, 0, image)
         assert sheet.truth is expected
 
-    assert sheet.reasons == (
-        "Resize: shrinks by 100, so tiles are worked on a shrunk original instead of on all of it.",
-    )
+    assert sheet.reasons == ("Resize: shrinks by 100, so this is worked on a shrunk original instead of on all of it.",)
     assert asked[0] == 40_000
     assert asked[1] < 1000
 
 
 def test_a_result_too_wide_to_be_made_in_strips_is_not_called_exact() -> None:
-    source = engine.header(pyvips.Image.black(60_000, 500, bands=3))
-    drawn = engine.draw(source, loaded({"transform": "RandomScale", "p": 1.0, "args": {"scale_limit": [0.4, 0.4]}}), 0)
-    truth, reasons = tiles.truth_at(drawn, drawn.firings, 0)
+    source = pyvips.Image.new_from_memory(bytes(60_000 * 500 * 3), 60_000, 500, 3, "uchar").copy(interpretation="srgb")
+    larger = loaded({"transform": "RandomScale", "p": 1.0, "args": {"scale_limit": [0.4, 0.4]}})
+    drawn = engine.draw(engine.header(source), larger, 0)
+    truth, reasons = tiles.truth_at(drawn, drawn.firings, 0, source)
 
     assert truth is Truth.TO_SCALE
     assert "rounded the other way" in reasons[0]

@@ -13,6 +13,7 @@ from augviz.errors import AugvizError
 from augviz.model import DTYPES, Pipeline
 from augviz.tile_routes import inspect_question, window_question
 from augviz.ui import address, desk, details, exact_preview, gate, page, scene, subject_bar
+from augviz.ui.page import escaped
 from augviz.ui.page import boundary
 from augviz.ui.state import Scene, Shown
 from augviz.value_text import number_text
@@ -124,6 +125,8 @@ def _window(shown: Shown) -> None:
                 _figures("Original", found["before"])
         with parts[1]:
             _figures("Result", found["after"])
+        if found["reasons"]:
+            st.caption(escaped(f"The result is {found['truth']} here. {' '.join(found['reasons'])}"))
 
 
 def _figures(title: str, figures: Mapping[str, Any]) -> None:
