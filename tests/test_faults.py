@@ -221,7 +221,7 @@ def test_a_killed_job_leaves_no_result_and_the_next_one_is_whole(
 
 def test_a_worker_that_does_not_start_in_time_says_whose_fault_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("augviz.child.STARTUP_SECONDS", 0.001)
-    pool = Pool(render_workers=1, seconds=60)
+    pool = Pool(render_workers=1, seconds=60, tasks="tests.late_tasks")
     try:
         sentence = raised(lambda: pool.call("echo", {}))
     finally:
