@@ -23,18 +23,20 @@ MAX_DRAWS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One image of a plan.
+    """One image of a plan, or a folder below the plan's that cannot be read, which counts as one image that fails.
 
     Attributes:
-        name: its path below the folder, with slashes.
+        name: its path below the folder, with slashes; a folder's ends in one.
         file_bytes, modified_ns: the file's size and time of change, so that no finding of another file is believed.
         title: what people call it where its name is the server's own, as an upload's; else "".
+        trouble: why the folder cannot be read, in a sentence; "" for an image.
     """
 
     name: str
     file_bytes: int
     modified_ns: int
     title: str = ""
+    trouble: str = ""
 
     @property
     def stamp(self) -> str:
@@ -91,7 +93,7 @@ def seed_of(seed: int, name: str, draw: int) -> int:
 def images_of(folder: Path, may: Callable[[Path], bool] = lambda path: True) -> tuple[Asked, ...]:
     """Every image below a folder, by name. What counts is the ending, as in a folder's listing; hidden names do not.
 
-    Links to files are followed, links to folders are not.
+    Links to files are followed, links to folders are not. A folder in it that cannot be read is among them, with why.
 
     Args:
         may: whether a folder, or what a link leads to, may be looked at; others are left out.
@@ -101,17 +103,22 @@ def images_of(folder: Path, may: Callable[[Path], bool] = lambda path: True) -> 
     """
     if not folder.is_dir():
         raise ImageError(f"{folder}: there is no such folder.")
-
-    def refuse(error: OSError) -> None:
-        raise ImageError(f"{error.filename}: the folder cannot be read: {error.strerror}.") from error
-
     found = []
-    for place, folders, files in os.walk(folder, onerror=refuse):
+
+    def note(error: OSError) -> None:
+        place = Path(error.filename)
+        if place == folder:
+            raise ImageError(f"{folder}: the folder cannot be read: {error.strerror}.") from error
+        name = f"{place.relative_to(folder).as_posix()}/"
+        found.append(Asked(name, 0, 0, trouble=f"{name}: the folder cannot be read: {error.strerror}."))
+
+    for place, folders, files in os.walk(folder, onerror=note):
         folders[:] = [name for name in folders if not name.startswith(".") and may(Path(place, name))]
         for name in files:
             path = Path(place, name)
             is_image = not name.startswith(".") and path.suffix.lower() in IMAGE_SUFFIXES
-            if is_image and (not path.is_symlink() or may(path.resolve())):
+            # Not `resolve`, which raises for a link to itself before Python 3.13.
+            if is_image and (not path.is_symlink() or may(Path(os.path.realpath(path)))):
                 found.append(_asked(path, folder))
     return tuple(sorted(found, key=lambda one: one.name.split("/")))
 
@@ -136,7 +143,8 @@ def plan(
     """The plan for a folder.
 
     Args:
-        limit: how many images are drawn at most, evenly spread over the sorted names, so that every class is met.
+        limit: how many images are drawn at most, evenly spread over the sorted names, so that every class is met. Folders
+            that cannot be read are told beside them.
 
     Raises:
         ImageError: there is no such folder, or no image in it.
@@ -162,9 +170,11 @@ def plan_of(
     """The plan for some files below a folder. Arguments and errors as for `plan`."""
     if limit is not None and limit < 1:
         raise ArgumentError(f"An audit draws at least 1 image, got a limit of {limit}.")
-    kept = len(found) if limit is None else min(limit, len(found))
-    chosen = tuple(found[number * len(found) // kept] for number in range(kept))
-    return Plan(str(folder), chosen, len(found), pipeline, draws, seed, max_side)
+    images = [one for one in found if not one.trouble]
+    kept = len(images) if limit is None else min(limit, len(images))
+    chosen = {images[number * len(images) // kept] for number in range(kept)}
+    asked = tuple(one for one in found if one.trouble or one in chosen)
+    return Plan(str(folder), asked, len(found), pipeline, draws, seed, max_side)
 
 
 @dataclass(frozen=True, slots=True)

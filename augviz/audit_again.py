@@ -53,8 +53,8 @@ class Names:
         }
 
     def again(self, image: str, seed: int) -> dict[str, Any]:
-        """How to make a draw again: `command`, and the `address` in the app; both None for uploads."""
-        if image in self.titles:
+        """How to make a draw again: `command`, and the `address` in the app; both None for uploads and folders."""
+        if image in self.titles or image.endswith("/"):
             return {"command": None, "address": None}
         command = command_of(self.plan, image, self.pipeline_file, seed)
         return {"command": command, "address": address(self.plan, image, seed, self.settings)}
@@ -69,9 +69,10 @@ def message(finding: Finding, title: str | None) -> str:
 def command_of(plan: Plan, image: str, pipeline_file: str, seed: int) -> str:
     """The line for a POSIX shell that makes a draw again, at the audit's size; it holds nothing that a terminal obeys.
 
-    A pipeline that was read from standard input, "-", has no file that could be named.
+    A pipeline that was read from standard input, "-", has no file that could be named, and a name that ends in a new line
+    cannot be written in one.
     """
-    pipeline_file = UNNAMED if pipeline_file == "-" else pipeline_file
+    pipeline_file = UNNAMED if pipeline_file == "-" or pipeline_file.endswith("\n") else pipeline_file
     words = ["python", "-m", "augviz", "apply" if plan.max_side is None else "preview"]
     words += [str(Path(plan.folder, image)), pipeline_file, "--seed", str(seed)]
     if plan.max_side not in (None, audit.MAX_SIDE):
@@ -80,15 +81,18 @@ def command_of(plan: Plan, image: str, pipeline_file: str, seed: int) -> str:
 
 
 def quoted(word: str) -> str:
-    """A word for a POSIX shell; with the bytes in octal of what cannot be printed, as of a name that is no text."""
+    """A word for a POSIX shell; with the bytes in octal of what cannot be printed, as of a name that is no text.
+
+    Not by $'...', which is in POSIX since 2024 only. What `printf` gives must not end in a new line, which would be dropped.
+    """
     if word.isprintable():
         return shlex.quote(word)
-    return "$'" + "".join(map(_escaped, word)) + "'"
+    return f"\"$(printf '{''.join(map(_escaped, word))}')\""
 
 
 def _escaped(letter: str) -> str:
-    if letter.isprintable():
-        return f"\\{letter}" if letter in "\\'" else letter
+    if letter.isprintable() and letter not in "\\'%-":  # a first "-" would begin an option
+        return letter
     return "".join(f"\\{byte:03o}" for byte in letter.encode(errors="surrogateescape"))
 
 

@@ -5,20 +5,27 @@ At most one runs on this machine at a time, at low priority: it takes every work
 
 from __future__ import annotations
 
+import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakValueDictionary
 
-from augviz import audit_dask, audit_kept, audit_records, audit_report, audit_run, jobs
+from augviz import audit_dask, audit_kept, audit_records, audit_report, audit_run, events, jobs, metrics
 from augviz.audit import Plan
 from augviz.audit_totals import Totals
+from augviz.child import outcome_of
 from augviz.errors import AugvizError, WorkerError, WorkerTimeout
 from augviz.settings import get_settings
 from augviz.units import seconds_text
 
 State = Literal["running", "done", "failed", "cancelled"]
+
+FUNCTION = "audit"
+"""What metrics and log call these jobs."""
 
 KEPT_SECONDS = 900.0
 """How long after its end an audit is shown to its visitor when they load the page anew."""
@@ -31,6 +38,7 @@ class AuditJob:
     """One audit on a thread of its own. Made by `start`.
 
     Attributes:
+        id: unguessable; `find` finds it by it.
         plan: what is audited.
         records: its file of findings.
         visitor: who it is for; "" is nobody in particular.
@@ -40,6 +48,7 @@ class AuditJob:
     def __init__(
         self, plan: Plan, records: Path, address: str, on_end: Callable[[AuditJob], None], visitor: str = ""
     ) -> None:
+        self.id = secrets.token_urlsafe(12)
         self.plan = plan
         self.records = records
         self.visitor = visitor
@@ -53,11 +62,12 @@ class AuditJob:
         self._report = audit_report.document(plan, Totals())
         self._next_report = 0.0
         self._outcome: BaseException | bool | None = None
-        self._started = time.monotonic()
+        self._began = self._started = time.monotonic()
         self._thread = threading.Thread(target=self._run, daemon=True, name="augviz-audit")
 
     def begin(self) -> None:
         """Start the thread."""
+        note_start(self.id, FUNCTION, self.visitor)
         self._thread.start()
 
     @property
@@ -138,6 +148,8 @@ class AuditJob:
             outcome = WorkerTimeout(f"The audit took longer than {limit}; what was found is kept, and it can go on.")
         self._report = audit_report.document(self.plan, totals)
         self._outcome = outcome
+        word = outcome_of(self.error) if outcome else "cancelled"
+        note_end(self.id, FUNCTION, self.visitor, word, time.monotonic() - self._began)
         self._on_end(self)
 
     def _publish(self, totals: Totals) -> None:
@@ -149,9 +161,25 @@ class AuditJob:
             self._next_report = after + max(PUBLISH_SECONDS, 10 * (after - now))
 
 
+def note_start(job_id: str, function: str, visitor: str) -> None:
+    """Log that long work of audits has begun, as of any job."""
+    events.tell("job_start", id=job_id[:8], function=function, visitor=visitor)
+
+
+def note_end(job_id: str, function: str, visitor: str, outcome: str, seconds: float) -> None:
+    """Count and log that it has ended, and how: a word of `outcome_of`."""
+    metrics.count("jobs", function=function, outcome=outcome)
+    metrics.observe("job_seconds", seconds, function=function)
+    level = logging.WARNING if outcome in ("crashed", "timed_out", "bug") else logging.INFO
+    names = {"id": job_id[:8], "function": function, "visitor": visitor}
+    events.tell("job_end", level=level, **names, outcome=outcome, seconds=seconds)
+
+
 _running: list[AuditJob] = []
 _ended: dict[str, tuple[AuditJob, float]] = {}
 """The last that has ended of each visitor, and when."""
+_known: WeakValueDictionary[str, AuditJob] = WeakValueDictionary()
+"""Those that a visitor can still be shown, by id."""
 _lock = threading.Lock()
 
 
@@ -194,8 +222,16 @@ def start(
         job = AuditJob(plan, records, address, ended, visitor)
         leave = jobs.take_place(visitor, is_here=not address)
         _running.append(job)
+        _known[job.id] = job
     job.begin()
     return job
+
+
+def find(job_id: str, visitor: str) -> AuditJob | None:
+    """The audit with this id; None if there is none, none of its pages is open any more, or it is somebody else's."""
+    with _lock:
+        job = _known.get(job_id)
+    return job if job is not None and job.visitor == visitor else None
 
 
 def newest_of(visitor: str) -> AuditJob | None:

@@ -25,7 +25,7 @@ def place(plan: Plan, settings: Settings | None = None) -> Path:
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise ImageError(f"{folder}: the folder cannot be made: {error.strerror}.") from error
+        raise ImageError(f"The folder for findings cannot be made on this server: {error.strerror}.") from error
     return folder / f"{audit_records.key_of(plan)}.jsonl"
 
 

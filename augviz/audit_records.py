@@ -1,6 +1,7 @@
 """The file of an audit's findings: one line of JSON for each, written as they come, and read again to go on. No pixels.
 
 The first line says which audit it is. A last line that was cut off, by a kill or a full disk, is dropped, never read.
+Errors do not name the file: visitors read them too, and who has named one knows it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import hashlib
 import json
 import os
 import sys
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from augviz import __version__, held_folder, saved, system_libvips
-from augviz.audit import Finding, Plan, tasks
+from augviz.audit import Finding, Plan
 from augviz.errors import ImageError
 
 VERSION = 2
@@ -75,11 +77,11 @@ def opened(path: Path, plan: Plan, take: Callable[[Finding], None]) -> Iterator[
         ImageError: the file holds another audit or none, it is being written already, or it cannot be read or written.
     """
     if path.exists() and not path.is_file():  # a device may be read without an end
-        raise ImageError(f"{path}: findings can only be kept in a regular file.")
+        raise ImageError("Findings can only be kept in a regular file.")
     try:
         with held_folder.held_file(path) as file:
             os.utime(path)  # used now, though perhaps nothing is added
-            known = _read_known(file, path, plan, take)
+            known = _read_known(file, plan, take)
             if file.tell() == 0:
                 file.write(_line(title(plan)))
                 file.flush()
@@ -90,9 +92,9 @@ def opened(path: Path, plan: Plan, take: Callable[[Finding], None]) -> Iterator[
 
             yield known, write
     except BlockingIOError as error:
-        raise _in_use(path) from error
+        raise ImageError(_IN_USE) from error
     except OSError as error:
-        raise ImageError(f"{path}: the file of findings cannot be read or written: {error.strerror}.") from error
+        raise ImageError(f"The file of findings cannot be read or written: {error.strerror}.") from error
 
 
 def remove(path: Path) -> None:
@@ -106,25 +108,24 @@ def remove(path: Path) -> None:
         if sys.platform == "win32":
             path.unlink()
     except BlockingIOError as error:
-        raise _in_use(path) from error
+        raise ImageError(_IN_USE) from error
     except OSError as error:
-        raise ImageError(f"{path}: the file of findings cannot be removed: {error.strerror}.") from error
+        raise ImageError(f"The file of findings cannot be removed: {error.strerror}.") from error
 
 
-def _in_use(path: Path) -> ImageError:
-    return ImageError(f"{path}: another audit is writing to this file of findings; wait until it has ended.")
+_IN_USE = "Another audit is writing to this file of findings; wait until it has ended."
 
 
 def _line(data: dict[str, Any]) -> bytes:
     return json.dumps(data, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
-def _read_known(file: Any, path: Path, plan: Plan, take: Callable[[Finding], None]) -> set[tuple[str, int]]:
+def _read_known(file: Any, plan: Plan, take: Callable[[Finding], None]) -> set[tuple[str, int]]:
     """Read what is there, cut off what is no whole line, and leave the file at its end."""
     file.seek(0)
     first = file.readline()
     if first and not _is_title(first, plan):
-        raise ImageError(f"{path}: this file holds something else than this audit; name another one, or remove it.")
+        raise ImageError("The file of findings holds something else than this audit; name another one, or remove it.")
     stamps = {image.name: image.stamp for image in plan.images}
     known: set[tuple[str, int]] = set()
     end = file.tell() if first.endswith(b"\n") else 0
@@ -162,7 +163,7 @@ def _finding(line: bytes) -> Finding | None:
 def findings_of(path: Path, plan: Plan) -> Iterator[Finding]:
     """What a finished run of a plan has in its file, in the plan's order, whatever the order in which it came.
 
-    Of a draw that was made again the last finding counts. Only the lines' places are held, not the findings.
+    Of a draw that was made again the last finding counts. Only the lines' places are held, in 8 bytes each.
 
     Raises:
         ImageError: the file is not there any more, or cannot be read.
@@ -170,20 +171,21 @@ def findings_of(path: Path, plan: Plan) -> Iterator[Finding]:
     try:
         yield from _findings_of(path, plan)
     except OSError as error:
-        raise ImageError(f"{path}: the findings cannot be read: {error.strerror}.") from error
+        raise ImageError(f"The findings cannot be read: {error.strerror}.") from error
 
 
 def _findings_of(path: Path, plan: Plan) -> Iterator[Finding]:
-    places: dict[tuple[str, int], int] = {}
-    stamps = {image.name: image.stamp for image in plan.images}
+    places = array("q", bytes(8 * plan.total))  # by draw, in the plan's order; 0 is none, where the title stands
+    numbers = {image.name: number for number, image in enumerate(plan.images)}
     with open(path, "rb") as file:
         place = len(file.readline())
         for line in file:
             finding = _finding(line) if line.endswith(b"\n") else None
-            if finding is not None and stamps.get(finding.image) == finding.stamp:
-                places[finding.image, finding.draw] = place
+            number = None if finding is None or finding.draw >= plan.draws else numbers.get(finding.image)
+            if finding is not None and number is not None and plan.images[number].stamp == finding.stamp:
+                places[number * plan.draws + finding.draw] = place
             place += len(line)
-        for task in tasks(plan):
-            if (found := places.get((task.image.name, task.draw))) is not None:
+        for found in places:
+            if found:
                 file.seek(found)
                 yield Finding.from_json(json.loads(file.readline()))

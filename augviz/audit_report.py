@@ -31,7 +31,7 @@ def document(
     names = Names(plan, pipeline_file, settings or get_settings(), titles)
     return {
         "format": FORMAT,
-        "folder": plan.folder,
+        "folder": None if titles else plan.folder,  # that of uploads is the server's own
         "seed": plan.seed,
         "max_side": plan.max_side,
         **_counts(plan, totals),
@@ -225,10 +225,18 @@ COLUMNS = (
 """Of the CSV file. Lists are written with spaces between; `clipped` and `background` are the most of all steps."""
 
 
-def write_csv(findings: Iterable[Finding], file: TextIO, titles: Mapping[str, str] | None = None) -> None:
-    """The findings as CSV, in the order given, without holding them; `titles` are those of images that have one."""
+def write_csv(
+    findings: Iterable[Finding], file: TextIO, titles: Mapping[str, str] | None = None, *, goes_on: bool = False
+) -> None:
+    """The findings as CSV, in the order given, without holding them.
+
+    Args:
+        titles: those of images that have one.
+        goes_on: whether the table has begun already, so that its first line is not written.
+    """
     rows = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
-    rows.writeheader()
+    if not goes_on:
+        rows.writeheader()
     for finding in findings:
         rows.writerow(_row(finding, (titles or {}).get(finding.image)))
 

@@ -7,6 +7,7 @@ nothing else, and is told with the step at fault. So both ways give the same fin
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import stat
 import threading
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from augviz import audit_records
-from augviz.audit import Failure, Finding, Plan, Task, Tell, failure_of, job_json, seed_of, tasks
+from augviz.audit import Asked, Failure, Finding, Plan, Task, Tell, failure_of, job_json, seed_of, tasks
 from augviz.audit_totals import Totals
 from augviz.child import CannotStart, WorkerBug, outcome_of
 from augviz.errors import AugvizError, ImageError, OutOfMemory, StepError, WorkerCrashed, WorkerError, WorkerTimeout
@@ -27,6 +28,10 @@ from augviz.workers import Pool
 
 OF_THE_DRAW = (StepError, ImageError, WorkerCrashed, WorkerTimeout, OutOfMemory)
 """Errors that say something of an image or the pipeline. Others are the machine's, and end the audit, which can go on later."""
+
+
+LANE = "audit"
+"""What metrics call the lane of an audit's draws, for which no visitor waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +70,13 @@ def _finding(pool: Pool, job: Mapping[str, Any], task: Task, seconds: float) -> 
         "seed": seed,
         "max_side": job["max_side"],
     }
-    failure, seen = None, None
+    failure, seen = Failure(image.trouble) if image.trouble else None, None
     try:
-        seen = _seen(pool, args, seconds)
+        seen = None if failure else _seen(pool, args, seconds)
     except OF_THE_DRAW as error:
         failure = failure_of(error)
         if _is_away(args["path"]):
-            _check_folder(folder)
+            _check_folder(folder, image)
             failure = replace(failure, is_passing=image.was_there)
     except CannotStart as error:
         raise WorkerError(f"The worker processes cannot be started: {_last_line(error)}") from error
@@ -93,9 +98,12 @@ def _is_away(path: str) -> bool:
     return False
 
 
-def _check_folder(folder: str) -> None:
-    if not Path(folder).is_dir():
-        raise WorkerError(f"{folder}: the folder is not there for a worker; every worker must see it under this path.")
+def _check_folder(folder: str, image: Asked) -> None:
+    if Path(folder).is_dir():
+        return
+    if image.title:  # the folder is the server's own
+        raise WorkerError("The files that were sent are not there any more; send them again.")
+    raise WorkerError(f"{folder}: the folder is not there for a worker; every worker must see it under this path.")
 
 
 def _seen(pool: Pool, args: Mapping[str, Any], seconds: float) -> Mapping[str, Any]:
@@ -120,6 +128,8 @@ def local(plan: Plan, settings: Settings | None = None, nice: int = 0) -> Iterat
         memory_bytes=memory_of(plan, settings),
         threads=1,
         nice=nice,
+        lane=LANE,
+        log_level=logging.DEBUG,
     )
     threads = ThreadPoolExecutor(settings.workers, thread_name_prefix="augviz-audit")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 import threading
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from augviz.audit import Plan, Tell
 from augviz.audit_totals import Totals
 from augviz.errors import ArgumentError
 from augviz.model import Pipeline
+from augviz.sources import IMAGE_SUFFIXES
 
 FAILED = 1
 """Exit status where a draw failed."""
@@ -60,6 +62,7 @@ def printed(options: argparse.Namespace, pipeline: Pipeline, tell: Tell, unfinis
         seed=options.seed,
         max_side=None if options.full_size else options.max_side,
     )
+    _check_outputs(options)
     totals = Totals()
     try:
         if options.records is not None:
@@ -72,6 +75,26 @@ def printed(options: argparse.Namespace, pipeline: Pipeline, tell: Tell, unfinis
     report = audit_report.document(plan, totals, options.pipeline)
     text = json.dumps(report, indent=2, allow_nan=False) if options.json else audit_report.text(report)
     return text, totals.failed > 0
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Raises ArgumentError where writing would end something that the audit reads or writes as well."""
+    pipeline = None if options.pipeline == "-" else options.pipeline
+    for name, written in (("--records", options.records), ("--csv", options.csv)):
+        if written and pipeline and _is_same(written, pipeline):
+            raise ArgumentError(f"{name}: {written} is the file of the pipeline; name another one.")
+        if written and any(Path(one).suffix.lower() in IMAGE_SUFFIXES for one in (written, os.path.realpath(written))):
+            raise ArgumentError(f"{name}: {written} has the name of an image; name another file.")
+    if options.records and options.csv and _is_same(options.records, options.csv):
+        raise ArgumentError(f"--csv: {options.csv} is the file of --records, which would be lost; name another one.")
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two paths lead to one file, or would."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:  # one of them is not there
+        return os.path.normcase(os.path.realpath(one)) == os.path.normcase(os.path.realpath(other))
 
 
 def _kept(records: str | None) -> str:

@@ -40,7 +40,7 @@ def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
         command = names.add_parser(name, help=text, description=text, allow_abbrev=False)
         command.set_defaults(command=commands[name])
         for positional in positionals:
-            command.add_argument(positional.lower(), metavar=positional, help=_POSITIONALS[positional])
+            command.add_argument(positional.lower(), metavar=positional, type=_path, help=_POSITIONALS[positional])
         return command
 
     info = add("info", "what the header of an image tells", "IMAGE")
@@ -122,6 +122,13 @@ def _add_seed(command: argparse.ArgumentParser) -> None:
 def _add_output(command: argparse.ArgumentParser) -> None:
     names = ", ".join(OUTPUT_SUFFIXES)
     command.add_argument("-o", dest="out", metavar="OUT", required=True, help=f"file to write: {names}")
+
+
+def _path(text: str) -> str:
+    """A path; an empty one, as of a variable of a script that is not set, would be the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("must be a path, got nothing")
+    return text
 
 
 def _integer(text: str) -> int:

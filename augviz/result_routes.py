@@ -1,18 +1,20 @@
-"""The routes of files to keep: contact sheets, made on request, and full-size results. Starlette only: no Streamlit, no pixels.
+"""The routes of files to keep: contact sheets and audits' tables, made on request, and full-size results.
 
+Starlette only: no Streamlit, no pixels.
 People follow these links, so that what goes wrong is a page of one sentence for them, and JSON for everybody else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from augviz import copies, incidents, visitors
+from augviz import audit_jobs, audit_table, copies, incidents, visitors
 from augviz.answers import Answers, Question
 from augviz.errors import ArgumentError, AugvizError, Cancelled, ImageError, ServerBusy
 from augviz.model import MAX_DRAWS
@@ -21,6 +23,7 @@ from augviz.uploads import GONE, Uploads, get_uploads
 from augviz.web import awaited, get_answers
 
 SHEET_NAME = "contact-sheet.png"
+TABLE_NAME = "audit.csv"
 
 _HEADERS = {
     "Cache-Control": "private, no-store",  # deleted means deleted, in the browser too
@@ -41,7 +44,8 @@ def routes(
     """The routes, below Streamlit's `server.baseUrlPath` where that is set.
 
     `GET augviz/sheet/KEY.png?count=4` answers the contact sheet of a recipe's draws, from its seed on;
-    `GET augviz/file/TOKEN/ID` a file that was made for a session, or the part of it that `Range` names.
+    `GET augviz/file/TOKEN/ID` a file that was made for a session, or the part of it that `Range` names;
+    `GET augviz/audit/ID.csv` a line for each draw of an audit.
 
     Args:
         answers: where contact sheets come from; by default the server's own.
@@ -59,6 +63,7 @@ def routes(
     return [
         Route(f"{base}/augviz/sheet/{{key}}.png", _guarded(sheet, uploads)),
         Route(f"{base}/augviz/file/{{token}}/{{file_id}}", _guarded(file, uploads)),
+        Route(f"{base}/augviz/audit/{{job_id}}.csv", _guarded(_table, uploads)),
     ]
 
 
@@ -103,6 +108,23 @@ def _file(request: Request, uploads: Uploads) -> Response:
     except OSError as error:
         raise _NotThereError(GONE) from error
     return FileResponse(made.path, filename=made.name, headers=_HEADERS, stat_result=status)
+
+
+async def _table(request: Request) -> Response:
+    job = audit_jobs.find(request.path_params["job_id"], visitors.asking(request))
+    if job is None:
+        raise _NotThereError("This audit is not known any more; audit once more to have its table.")
+    pieces = audit_table.pieces(job.plan, job.records, job.visitor)
+    first = await anext(pieces)  # what is wrong at once is a sentence
+
+    async def body() -> AsyncIterator[bytes]:
+        async with aclosing(pieces):
+            yield first
+            async for piece in pieces:
+                yield piece
+
+    headers = {**_HEADERS, "Content-Disposition": f'attachment; filename="{TABLE_NAME}"'}
+    return StreamingResponse(body(), media_type="text/csv", headers=headers)
 
 
 def _guarded(

@@ -56,6 +56,7 @@ class _Lane:
     threads: int
     nice: int
     turns: Turns
+    log_level: int = logging.INFO  # of a request that went as it should
     rest_seconds: float | None = None  # an idle worker is ended after that
 
 
@@ -72,6 +73,8 @@ class Pool:
         max_queued: requests that may wait in a lane.
         max_queued_per_visitor: of one visitor; 0 is no limit of its own.
         max_renders_per_visitor: requests of one visitor that are computed at the same time; 0 is no limit.
+        lane: what metrics call the lane that makes pixels, where it is not that of the pages.
+        log_level: of its requests that went as they should.
     """
 
     def __init__(
@@ -86,6 +89,8 @@ class Pool:
         max_queued: int = MAX_QUEUED,
         max_queued_per_visitor: int = 0,
         max_renders_per_visitor: int = 0,
+        lane: str = "render",
+        log_level: int = logging.INFO,
     ) -> None:
         self._seconds = seconds
         self._memory_bytes = memory_bytes
@@ -96,17 +101,17 @@ class Pool:
         # Who is refused for another's request is told from a thread: the other one may hold a lock that they need.
         self._telling = ThreadPoolExecutor(1, "augviz-refusals")
 
-        def lane(name: str, processes: int, threads: int, nice: int) -> _Lane:
+        def made(name: str, processes: int, threads: int, nice: int, log_level: int = logging.INFO) -> _Lane:
             turns = Turns(
                 max_waiting=max_queued,
                 max_waiting_per_visitor=max_queued_per_visitor,
                 max_computing_per_visitor=max_renders_per_visitor,
             )
             slots = [_Slot() for _ in range(processes)]
-            return _Lane(name, slots, threading.Condition(self._lock), threads, nice, turns)
+            return _Lane(name, slots, threading.Condition(self._lock), threads, nice, turns, log_level)
 
-        self._lanes = {"render": lane("render", render_workers, threads, nice), "desk": lane("desk", 1, 1, 0)}
-        self._lanes["apart"] = lane("apart", 1, threads, nice + NICER_APART)
+        self._lanes = {"render": made(lane, render_workers, threads, nice, log_level), "desk": made("desk", 1, 1, 0)}
+        self._lanes["apart"] = made("apart", 1, threads, nice + NICER_APART)
         self._lanes["apart"].rest_seconds = probation.SECONDS
         self._probation = probation.Probation()
         atexit.register(self.close)
@@ -229,7 +234,8 @@ class Pool:
         self._start_child(lane, slot)
         while (call := self._next(lane, slot)) is not None:
             began = time.monotonic()
-            events.tell("render_start", id=call.number, function=call.function, visitor=call.visitor)
+            whose = {"function": call.function, "visitor": call.visitor}
+            events.tell("render_start", level=lane.log_level, id=call.number, **whose)
             try:
                 outcome: Answer | Exception = self._answer(lane, slot, call)
             except Exception as error:  # noqa: BLE001 - raised where the future is asked; this thread goes on
@@ -317,7 +323,7 @@ def _note(lane: _Lane, slot: _Slot, call: Call, began: float, outcome: Answer | 
     metrics.observe("queue_seconds", queued, lane=lane.name)
     events.tell(
         "render_end",
-        level=logging.WARNING if word in ("crashed", "timed_out", "bug") else logging.INFO,
+        level=logging.WARNING if word in ("crashed", "timed_out", "bug") else lane.log_level,
         id=call.number,
         function=call.function,
         outcome=word,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from augviz import audit_jobs, saved
+from augviz import audit_jobs, audit_records, saved
 from augviz.audit_jobs import AuditJob
 from augviz.errors import AugvizError, WorkerError
 from augviz.settings import get_settings
@@ -122,13 +123,14 @@ def test_a_second_audit_takes_what_is_known_and_from_scratch_does_not(folder: Pa
 
 def test_where_another_visitor_has_had_the_draws_forgotten_there_is_no_table_of_them(folder: Path) -> None:
     app = audited(opened(folder))
-    table = next(one.proto for one in app.get("download_button") if one.proto.label == "CSV")
+    table = next(one.proto for one in app.get("link_button") if one.proto.label == "CSV")
     assert not table.disabled
+    assert table.url == f"/augviz/audit/{job_of(app).id}.csv"
 
     job_of(app).records.unlink()
     app.run()
 
-    table = next(one.proto for one in app.get("download_button") if one.proto.label == "CSV")
+    table = next(one.proto for one in app.get("link_button") if one.proto.label == "CSV")
     assert table.disabled
     assert "audit once more" in table.help
 
@@ -168,18 +170,84 @@ def test_an_image_of_imagenette_is_opened_by_its_name(folder: Path) -> None:
     assert chosen.source("n03028079/n03028079_1.JPEG").name == "320/val/church/n03028079_1.JPEG"
 
 
-def test_uploads_are_audited_under_the_names_that_they_were_given(folder: Path) -> None:
-    app = opened(folder)
+def sent(app: AppTest, folder: Path, *paths: str, names: Sequence[str] = ()) -> str:
+    """Send files as the visitor of this page; returns the session that they belong to."""
     token = get_uploads().open_session()
-    for path in ("a/000.jpg", "b/grey.png", "b/grey.png"):
+    for number, path in enumerate(paths):
         data = (folder / path).read_bytes()
 
         async def parts(data: bytes = data) -> AsyncIterator[bytes]:
             yield data
 
-        asyncio.run(get_uploads().receive(token, Path(path).name, len(data), parts()))
+        name = names[number] if names else Path(path).name
+        asyncio.run(get_uploads().receive(token, name, len(data), parts()))
     app.session_state[upload_tab.TOKEN] = token
     app.run()
+    return token
+
+
+def test_uploads_of_whatever_names_have_each_a_title_of_its_own(folder: Path) -> None:
+    app = opened(folder)
+    names = ("a.png", "a.png", "a.png (2)", "a.png", "a.png (2)", "b.png")
+    token = sent(app, folder, *["b/grey.png"] * len(names), names=names)
+    app = audited(app.segmented_control(key="audit.kind").set_value(audit_chosen.UPLOADS).run())
+    job = job_of(app)
+    titles = [image.title for image in job.plan.images]
+    cases = [case for case in app.selectbox(key="audit.case").options if case.startswith("failed")]
+    get_uploads().release(token)
+
+    assert titles == ["a.png", "a.png (2)", "a.png (2) (2)", "a.png (3)", "a.png (2) (3)", "b.png"]
+    assert len(audit_page._names(job.plan.images)) == len(cases) == len(names)
+
+
+def test_a_visitor_does_not_read_where_the_server_keeps_findings(folder: Path) -> None:
+    app = audited(opened(folder))
+    job = job_of(app)
+    with audit_records.opened(job.records, job.plan, lambda finding: None):
+        app.button(key="audit.anew").click().run()
+        errors = [error.value for error in app.error]
+        app.button(key="audit.start").click().run()
+        assert job_of(app).wait(60) == "failed"
+        errors += [error.value for error in app.run().error]
+
+    assert not app.exception
+    assert "Another audit is writing to this file of findings; wait until it has ended." in errors
+    assert [error for error in errors if "cache" in error or "jsonl" in error] == []
+
+
+def test_a_link_to_itself_is_a_failure_like_any_other(folder: Path) -> None:
+    (folder / "a" / "self.png").symlink_to("self.png")
+    app = audited(opened(folder))
+
+    assert not app.exception
+    assert "a/self.png" in {one["image"] for one in job_of(app).report["failures"]}
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_has_no_draw_to_look_at(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def refused(path: Any = ".") -> Any:
+        if str(path).endswith("lost+found"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    (folder / "lost+found").mkdir()
+    monkeypatch.setattr(os, "scandir", refused)
+    app = audited(opened(folder))
+    [failures] = [frame.value for frame in app.dataframe if "what" in frame.value.columns]
+
+    assert not app.exception
+    assert "lost+found/: the folder cannot be read: Permission denied." in set(failures["what"])
+    assert not any("lost+found" in case for case in app.selectbox(key="audit.case").options)
+    audited(app)
+    assert not app.exception
+
+
+def test_uploads_are_audited_under_the_names_that_they_were_given(folder: Path) -> None:
+    app = opened(folder)
+    token = sent(app, folder, "a/000.jpg", "b/grey.png", "b/grey.png")
     app = audited(app.segmented_control(key="audit.kind").set_value(audit_chosen.UPLOADS).run())
     report = job_of(app).report
 
@@ -187,6 +255,8 @@ def test_uploads_are_audited_under_the_names_that_they_were_given(folder: Path) 
     assert [one["image"] for one in report["failures"]] in (["grey.png", "grey.png (2)"], ["grey.png (2)", "grey.png"])
     assert {one["command"] for one in report["failures"]} == {None}
     assert not any(upload.id in str(report["failures"]) for upload in get_uploads().files(token))
+    assert report["folder"] is None
+    assert str(folder.parent) not in str(report)
     app.button(key="audit.open").click().run()
     assert app.session_state[state.KEY].source.kind == "upload"
     get_uploads().release(token)

@@ -88,6 +88,56 @@ def test_images_are_found_in_folders_below_sorted_and_nothing_else(folder: Path)
     ]
 
 
+def test_a_link_to_itself_fails_alone(folder: Path, tmp_path: Path) -> None:
+    place = auditing_folder.make(tmp_path / "data", good=2)
+    (place / "a" / "self.png").symlink_to("self.png")
+    (place / "a" / "there.png").symlink_to("back.png")
+    (place / "a" / "back.png").symlink_to("there.png")
+    plan, totals = audit.plan(place, saved.load({"format": 1, "steps": []})), Totals()
+
+    assert made(plan, tmp_path / "findings.jsonl", totals) == (True, 7)
+    assert totals.failed_images == {"a/back.png", "a/self.png", "a/there.png", "b/cut.jpg"}
+    said = {found.failure.message for _, (_, found) in totals.failures.items() if found.image == "a/self.png"}
+    assert said == {"self.png: the file cannot be opened: Too many levels of symbolic links."}
+
+
+@pytest.fixture
+def unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of six images with one below it that the system does not list, as to who may not."""
+    place, scandir = auditing_folder.make(tmp_path / "data", good=4), os.scandir
+    (place / "a" / "lost+found").mkdir()
+
+    def refused(path: Any) -> Any:
+        if str(path).endswith("lost+found"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    return place
+
+
+def test_a_folder_that_cannot_be_read_fails_and_the_rest_is_audited(unreadable: Path, tmp_path: Path) -> None:
+    plan, totals = audit.plan(unreadable, saved.load({"format": 1, "steps": []})), Totals()
+    assert made(plan, tmp_path / "findings.jsonl", totals) == (True, 7)
+    report = audit_report.document(plan, totals)
+    [failed] = [one for one in report["failures"] if one["image"] != "b/cut.jpg"]
+
+    assert report["images"] == {"found": 7, "asked": 7, "seen": 7, "measured": 5, "failed": 2}
+    assert failed["image"] == "a/lost+found/"
+    assert failed["error"] == "a/lost+found/: the folder cannot be read: Permission denied."
+    assert (failed["command"], failed["address"]) == (None, None)
+    assert failed["error"] in audit_report.text(report)
+
+
+def test_a_folder_that_cannot_be_read_is_told_whatever_the_limit(unreadable: Path, tmp_path: Path) -> None:
+    few = audit.plan(unreadable, PIPELINE, limit=1)
+
+    assert [one.name for one in few.images] == ["a/000.jpg", "a/lost+found/"]
+
+    with pytest.raises(ImageError, match=r"lost\+found: the folder cannot be read: Permission denied\."):
+        audit.plan(unreadable / "a" / "lost+found", PIPELINE)
+
+
 def test_a_limit_takes_images_from_everywhere(folder: Path) -> None:
     few = audit.plan(folder, PIPELINE, limit=4)
 
@@ -282,21 +332,30 @@ def test_a_name_that_looks_like_a_formula_is_none_in_the_table(done: tuple[Total
     assert rows[1]["step"] == "'@a"
 
 
-NAMES = ("a b.png", "it's \\ $x.png", "line\nand \x1b[31mred.png", "caf\u00e9 \u202e.png", "no text \udcff\udc801.png")
+EVERY_BYTE = os.fsdecode(bytes(set(range(1, 256)) - {ord("/")})) + ".png"
+NAMES = (
+    *("a b.png", "it's \\ $x.png", "line\nand \x1b[31mred.png", "caf\u00e9 \u202e.png", "no text \udcff\udc801.png"),
+    *("100%d\n'$(x)'`y`\".png", "-n\n.png", "\n\n\t.png", EVERY_BYTE),
+)
 
 
+@pytest.mark.parametrize("shell", ["sh", "bash"])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_printed_command_names_the_file_whatever_it_is_called(plan: Plan, name: str) -> None:
+def test_the_printed_command_names_the_file_whatever_it_is_called(plan: Plan, name: str, shell: str) -> None:
     totals = Totals()
     totals.add(Finding(name, "", 0, 7, Failure(f"{name}: it is cut."), None))
     report = audit_report.document(plan, totals, name)
     [command] = [line for line in audit_report.text(report).splitlines() if "-m augviz" in line]
-    shell = ["bash", "-c", f"python() {{ printf '%s\\0' \"$@\"; }}; {command}"]
-    words = subprocess.run(shell, capture_output=True, check=True).stdout.split(b"\0")
+    run = [shell, "-c", f"python() {{ printf '%s\\0' \"$@\"; }}; {command}"]
+    words = subprocess.run(run, capture_output=True, check=True).stdout.split(b"\0")
 
     assert command.strip() == report["failures"][0]["command"]
     assert command.isprintable()
     assert words[3:5] == [os.fsencode(f"{plan.folder}/{name}"), os.fsencode(name)]
+
+
+def test_a_pipeline_whose_name_no_line_can_hold_is_a_placeholder(plan: Plan) -> None:
+    assert " PIPELINE --seed 7 " in audit_again.command_of(plan, "x.png", "p.json\n", 7)
 
 
 def test_the_command_is_at_the_size_of_the_audit(plan: Plan) -> None:
@@ -330,8 +389,11 @@ def test_one_of_a_thing_is_told_as_one(done: tuple[Totals, Path], plan: Plan) ->
 def test_a_failure_of_a_file_that_was_sent_has_no_command(plan: Plan) -> None:
     totals, sent = Totals(), replace(plan, images=(Asked("0f.png", 1, 1, "mine.png"),))
     totals.add(Finding("0f.png", "", 0, 7, Failure("0f.png: it is cut."), None))
+    report = audit_report.document(sent, totals)
 
-    assert "mine.png, draw 0: mine.png: it is cut." in audit_report.text(audit_report.document(sent, totals))
+    assert "mine.png, draw 0: mine.png: it is cut." in audit_report.text(report)
+    assert report["folder"] is None
+    assert plan.folder not in json.dumps(report)
 
 
 def test_the_address_of_a_draw_opens_it_in_explore(done: tuple[Totals, Path], plan: Plan) -> None:

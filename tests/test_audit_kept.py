@@ -176,14 +176,39 @@ def test_a_folder_that_is_away_ends_the_audit_which_goes_on_when_it_is_back(
 
 def test_two_audits_do_not_write_to_one_file(plan: Plan, tmp_path: Path) -> None:
     records = tmp_path / "findings.jsonl"
-    said = pytest.raises(ImageError, match="another audit is writing to this file of findings; wait")
+    said = pytest.raises(ImageError, match=r"^Another audit is writing to this file of findings; wait")
     with audit_records.opened(records, plan, lambda finding: None), said:  # noqa: SIM117
         with audit_records.opened(records, plan, lambda finding: None):
             pass
 
 
+def test_a_cache_folder_that_cannot_be_made_is_not_named_to_visitors(plan: Plan, settings: Settings) -> None:
+    settings.cache_folder.write_text("a file")
+
+    with pytest.raises(ImageError, match=r"^The folder for findings cannot be made on this server: Not a directory\.$"):
+        audit_kept.place(plan)
+
+
+def test_a_disk_that_takes_no_findings_is_not_named_to_visitors(plan: Plan, tmp_path: Path) -> None:
+    said = r"^The file of findings cannot be read or written: No such file or directory\.$"
+    opened = audit_records.opened(tmp_path / "none" / "f.jsonl", plan, lambda finding: None)
+
+    with pytest.raises(ImageError, match=said), opened:
+        pass
+
+
+def test_the_folder_of_files_that_were_sent_is_not_named_where_it_is_away(
+    plan: Plan, runner: Runner, tmp_path: Path
+) -> None:
+    sent = dataclasses.replace(plan, images=tuple(dataclasses.replace(one, title="mine.png") for one in plan.images))
+    Path(plan.folder).rename(tmp_path / "away")
+
+    with pytest.raises(WorkerError, match=r"^The files that were sent are not there any more; send them again\.$"):
+        run(sent, runner, tmp_path / "findings.jsonl")
+
+
 def test_findings_that_somebody_has_removed_are_a_sentence(plan: Plan, tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match=r"none.jsonl: the findings cannot be read: No such file or directory\."):
+    with pytest.raises(ImageError, match=r"^The findings cannot be read: No such file or directory\.$"):
         list(audit_records.findings_of(tmp_path / "none.jsonl", plan))
 
 
@@ -214,7 +239,7 @@ def test_from_scratch_leaves_the_findings_that_another_process_writes(plan: Plan
     records = tmp_path / "findings.jsonl"
     audit_jobs.forget(records)
     with audit_records.opened(records, plan, lambda finding: None):
-        with pytest.raises(ImageError, match="another audit is writing to this file of findings; wait"):
+        with pytest.raises(ImageError, match=r"^Another audit is writing to this file of findings; wait"):
             audit_jobs.forget(records)
         assert records.exists()
     audit_jobs.forget(records)

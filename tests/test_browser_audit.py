@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError, expect
+from playwright.sync_api import Browser, Download, Page, TimeoutError, expect
 
 from augviz import audit, link, saved
 from augviz.sources import SourceRef
 from tests import samples
 from tests.browsing import RESULT, STILL, click, rest
-from tests.live import LiveServer, live_server
+from tests.live import LiveServer, live_server, until
 from tests.test_browser_security import LISTEN, Watched
 from tests.test_cli import augviz
 
@@ -90,7 +90,7 @@ def to_audit(page: Page) -> None:
 
 def audited(page: Page) -> None:
     click(page, "audit-start")
-    page.wait_for_selector(".st-key-audit-csv button:enabled")
+    page.wait_for_selector(".st-key-audit-csv a")
     page.wait_for_selector(STILL)
 
 
@@ -131,6 +131,21 @@ def taken(page: Page, name: str) -> Path:
 
     assert download.value.suggested_filename == f"audit.{name}"
     return Path(download.value.path())
+
+
+def table_of(page: Page) -> Path:
+    """Follow the link of the table, which the browser opens beside the page."""
+    found: list[Download] = []
+
+    def listen(opened: Page) -> None:
+        opened.on("download", lambda download: found.append(download))
+
+    page.context.on("page", listen)
+    listen(page)
+    page.locator(".st-key-audit-csv a").click()
+    until(lambda: page.wait_for_timeout(50) or found)
+    assert found[0].suggested_filename == "audit.csv"
+    return Path(found[0].path())
 
 
 def test_failures_are_told_by_image_and_step_and_one_click_makes_each_again(
@@ -185,7 +200,7 @@ def test_what_is_taken_away_is_what_the_command_line_finds(
     page.wait_for_selector(STILL)
     audited(page)
     expect(page.locator("[data-testid=stMain]")).to_contain_text("16 draws", use_inner_text=False)
-    report, table = json.loads(taken(page, "json").read_text()), taken(page, "csv")
+    report, table = json.loads(taken(page, "json").read_text()), table_of(page)
     normalize = page.locator("[data-testid=stCode]").inner_text()
 
     (tmp_path / "p.json").write_text(json.dumps(CROPPED))
@@ -239,7 +254,7 @@ def test_an_audit_that_was_cancelled_goes_on_from_what_is_known(
     page.wait_for_selector(STILL)
     done = json.loads(taken(page, "json").read_text())["draws"]["done"]
     assert 0 < done < 10_000
-    assert len(rows(taken(page, "csv"))) == done
+    assert len(rows(table_of(page))) == done
 
     click(page, "audit-start")
     expect(progress).to_contain_text(f"{done} of them known from before")

@@ -140,6 +140,10 @@ def test_an_audit_that_was_killed_goes_on_with_its_records(tmp_path: Path, pipel
     ("arguments", "words"),
     [
         (("{folder}/none", "{pipeline}"), "there is no such folder"),
+        (("", "{pipeline}"), "argument FOLDER: must be a path, got nothing"),
+        (("{folder}", ""), "argument PIPELINE: must be a path, got nothing"),
+        (("{folder}", "{pipeline}", "--records", "{pipeline}"), "is the file of the pipeline; name another one"),
+        (("{folder}", "{pipeline}", "--records", "{folder}/a/../empty.png"), "has the name of an image; name another"),
         (("{empty}", "{pipeline}"), "there is no image in this folder"),
         (("{folder}", "{folder}/none.json"), "the pipeline cannot be read"),
         (("{folder}", "{folder}/notes.txt"), "not valid JSON"),
@@ -153,7 +157,7 @@ def test_an_audit_that_was_killed_goes_on_with_its_records(tmp_path: Path, pipel
         (("{folder}", "{pipeline}", "--records", "{empty}"), "is a folder"),
         (
             ("{folder}", "{pipeline}", "--records", "/dev/full"),
-            "/dev/full: findings can only be kept in a regular file",
+            "Findings can only be kept in a regular file",
         ),
         (("{folder}", "{pipeline}", "--scheduler", "bogus://x"), "tcp://10.0.0.1:8786 is needed, got 'bogus://x'"),
         (("{folder}", "{pipeline}", "--scheduler", "bogus://x:80"), "is needed, got 'bogus://x:80'"),
@@ -170,6 +174,63 @@ def test_what_cannot_be_audited_is_one_line(
     places: dict[str, Any] = {"folder": folder, "pipeline": pipeline, "empty": tmp_path / "empty"}
 
     assert words in failure("audit", *(one.format(**places) for one in arguments))
+
+
+def test_findings_and_table_are_not_written_to_one_file(folder: Path, pipeline: Path, tmp_path: Path) -> None:
+    records = tmp_path / "x.csv"
+    audited(1, folder, pipeline, "--records", records)
+    before = records.read_bytes()
+    (tmp_path / "y.csv").symlink_to(records)
+    (tmp_path / "z.csv").hardlink_to(records)
+    (tmp_path / "sub").mkdir()
+    for name in ("x.csv", "sub/../x.csv", "y.csv", "z.csv"):
+        said = failure("audit", folder, pipeline, "--records", records, "--csv", tmp_path / name)
+
+        assert (
+            said == f"augviz: --csv: {tmp_path / name} is the file of --records, which would be lost; name another one."
+        )
+        assert records.read_bytes() == before
+    new = (tmp_path / "new.csv", tmp_path / "sub/../new.csv")
+    assert "would be lost" in failure("audit", folder, pipeline, "--records", new[0], "--csv", new[1])
+    assert not new[0].exists()
+
+
+def test_a_table_is_not_written_over_the_pipeline(folder: Path, pipeline: Path) -> None:
+    named = pipeline.rename(pipeline.with_suffix(".csv"))
+    before = named.read_bytes()
+
+    assert "is the file of the pipeline" in failure("audit", folder, named, "--csv", named)
+    assert named.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_read_makes_the_status_1_and_is_named(tmp_path: Path, pipeline: Path) -> None:
+    (tmp_path / "data" / "lost+found").mkdir(parents=True)
+    samples.rgb(90, 70).pngsave(str(tmp_path / "data" / "good.png"))
+    refusing = """
+import os, sys
+from augviz import cli
+scandir = os.scandir
+def refused(path):
+    if str(path).endswith("lost+found"):
+        raise PermissionError(13, "Permission denied", str(path))
+    return scandir(path)
+os.scandir = refused
+sys.exit(cli.main(sys.argv[1:]))
+"""
+    command = [sys.executable, "-c", refusing, "audit", str(tmp_path / "data"), str(pipeline)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "1 draw of 1 image failed:" in done.stdout
+    assert "lost+found/, draw 0: lost+found/: the folder cannot be read: Permission denied." in done.stdout
+
+
+def test_a_link_to_itself_is_a_failure_like_any_other(tmp_path: Path, pipeline: Path) -> None:
+    (tmp_path / "data").mkdir()
+    samples.rgb(90, 70).pngsave(str(tmp_path / "data" / "good.png"))
+    (tmp_path / "data" / "self.png").symlink_to("self.png")
+
+    assert "self.png, draw 0: self.png: the file cannot be opened" in audited(1, tmp_path / "data", pipeline)
 
 
 def test_a_reader_that_has_seen_enough_does_not_change_the_status(folder: Path, pipeline: Path) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from augviz import audit_records, audit_report, catalog
-from augviz.audit import Plan
-from augviz.ui import audit_charts, memory_charts
+from augviz import audit_report, catalog
+from augviz.audit_jobs import AuditJob
+from augviz.ui import audit_charts, desk, memory_charts
 from augviz.ui.page import escaped
 from augviz.units import bytes_text, counted, seconds_text
 
@@ -254,7 +252,7 @@ def _costs(report: Mapping[str, Any]) -> None:
 def cases(report: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
     """What to look at in Explore: a label, and the image and the seed of its draw."""
     found: dict[str, tuple[str, int]] = {}
-    for one in report["failures"][:MAX_CASES]:
+    for one in [one for one in report["failures"] if not one["image"].endswith("/")][:MAX_CASES]:
         found[f"failed: {one['image']}, draw {one['draw']}"] = (one["image"], one["seed"])
     lists = (
         ("clipped", report["most_clipped"], lambda value: f"{value:.0%}"),
@@ -268,9 +266,9 @@ def cases(report: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
     return found
 
 
-def downloads(plan: Plan, report: Mapping[str, Any], records: Path) -> None:
+def downloads(job: AuditJob) -> None:
     """The report and the table of all draws as files; another visitor of the same audit may have begun it from scratch."""
-    is_there = records.exists()
+    report, is_there = job.report, job.records.exists()
     with st.container(horizontal=True, width="content", gap="small"):
         st.download_button(
             "JSON",
@@ -281,24 +279,13 @@ def downloads(plan: Plan, report: Mapping[str, Any], records: Path) -> None:
             on_click="ignore",
             icon=":material/download:",
         )
-        st.download_button(
+        st.link_button(
             "CSV",
-            lambda: _csv(plan, records),
-            "audit.csv",
-            "text/csv",
+            f"{desk.base_address()}audit/{job.id}.csv",
             key="audit.csv",
-            on_click="ignore",
             icon=":material/download:",
             disabled=not is_there,
             help=None
             if is_there
             else "Its draws have been forgotten on this server; audit once more to have the table.",
         )
-
-
-def _csv(plan: Plan, records: Path) -> bytes:
-    file = io.StringIO()
-    audit_report.write_csv(
-        audit_records.findings_of(records, plan), file, {one.name: one.title for one in plan.images if one.title}
-    )
-    return file.getvalue().encode(errors="backslashreplace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,11 +131,12 @@ def may_open(path: Path) -> bool:
 
 def _uploaded() -> tuple[Asked, ...]:
     """This visitor's files, each under a title of its own."""
-    titles: dict[str, int] = {}
+    titles: set[str] = set()
     images = []
     for upload in get_uploads().files(upload_tab.token()):
-        number = titles[upload.name] = titles.get(upload.name, 0) + 1
-        title = upload.name if number == 1 else f"{upload.name} ({number})"
+        numbered = (f"{upload.name} ({number})" for number in itertools.count(2))
+        title = next(one for one in itertools.chain((upload.name,), numbered) if one not in titles)
+        titles.add(title)
         try:
             status = upload.path.stat()
         except OSError:  # it has just been removed

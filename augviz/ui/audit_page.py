@@ -206,7 +206,7 @@ def _ended(job: AuditJob, chosen: Chosen) -> None:
         )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(escaped(_about(job.plan, chosen)))
-        audit_answer.downloads(job.plan, job.report, job.records)
+        audit_answer.downloads(job)
 
     def again(title: str, seed: int) -> None:
         _take(job, chosen, (title, seed))
@@ -252,6 +252,9 @@ def _worst(job: AuditJob, chosen: Chosen, report: Mapping[str, Any]) -> None:
 def _take(job: AuditJob, chosen: Chosen, case: tuple[str, int]) -> None:
     """Have Explore show a draw: its image, its pipeline, its seed."""
     title, seed = case
+    if title.endswith("/"):
+        st.session_state[TROUBLE] = f"{title}: this is a folder that could not be read; there is no image to show."
+        return
     named = _names(job.plan.images)
     state.edit(job.plan.pipeline, source=chosen.source(named.get(title, title)), seed=seed, picked=0)
     st.session_state[GO] = True
