@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,11 +17,14 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from augviz import incidents, metrics, visitors
+from augviz import events, incidents, metrics, page_files, visitors
 from augviz.web import NO_PICTURE
 
 SignedIn = Callable[[Mapping[str, str]], str]
 """The user that a request's cookies prove to have signed in; "" for nobody."""
+
+OpensFor = Callable[[str | None, str | None], bool]
+"""Whether a page may open a WebSocket here: takes the request's Origin and Host. Must not wait for anything."""
 
 PAGE_POLICY: Mapping[str, str] = {
     "default-src": "'none'",
@@ -56,14 +60,19 @@ HEADERS: Mapping[str, str] = {
 """On every response, beside the policy."""
 
 NO_USER = "This server is used through its proxy, which names who has signed in; this request names nobody."
+NOT_OPENED = "This connection is not opened; reload the page."
 NOT_SIGNED_IN = "This address is for users who have signed in; open the page and sign in."
+FOREIGN = "Connections are opened for pages of this server only; this request is of another site's page, or names another host."
 NO_METRICS = "This server's metrics are off; its owner can turn them on with AUGVIZ_METRICS=1."
 
 _HEALTH = "/_stcore/health"
 _METRICS = "/_stcore/metrics"
 """Streamlit's own: sizes of caches and sessions, which it walks through to answer."""
 
-_FILES = ("/augviz/", "/media/", "/_stcore/upload_file/", _METRICS)
+_VISITORS = ("/augviz/", page_files.ADDRESS)
+"""Where it counts whose request it is."""
+
+_FILES = (*_VISITORS, "/media/", _METRICS)
 
 
 def policy_text(page: str) -> str:
@@ -83,6 +92,7 @@ class Guard:
         trusted_header: the header, in small letters, that names the user; "" asks for none.
         signed_in: says who has signed in; None asks nobody to.
         hsts_seconds: of Strict-Transport-Security; 0 sends none.
+        opens_for: says which pages may open a WebSocket; None lets all. Asked before anything else looks at the request.
         open_path: our metrics, below the base path, which need neither user nor cookie; "" is where metrics are off, and then
             Streamlit's are not there either.
     """
@@ -95,6 +105,7 @@ class Guard:
         base_path: str = "",
         trusted_header: str = "",
         signed_in: SignedIn | None = None,
+        opens_for: OpensFor | None = None,
         hsts_seconds: float = 0,
         open_path: str = "",
     ) -> None:
@@ -104,6 +115,7 @@ class Guard:
         self._open_paths = {_HEALTH, open_path}
         self._has_metrics = bool(open_path)
         self._signed_in = signed_in
+        self._opens_for = opens_for
         self._secure = hsts_seconds > 0
         hsts = {"Strict-Transport-Security": f"max-age={int(hsts_seconds)}"} if self._secure else {}
         everywhere = _encoded({**HEADERS, **hsts})
@@ -122,9 +134,12 @@ class Guard:
 
         async def sending(message: Message) -> None:
             nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
+            if message["type"] == "websocket.close" and not started and _can_say_why(scope):
+                await _refuse(connection, sending, 403, NOT_OPENED)  # Starlette's own would be naked
+                return
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 self._dress(message, connection, is_ours)
+            started = True
             await send(message)
 
         refused = self._refusal(path, connection)
@@ -135,12 +150,14 @@ class Guard:
             await self._app(scope, receive, sending)
         except Exception as error:  # noqa: BLE001 - nobody further out would keep it from visitor and log
             said = incidents.record(error, f"a request ({scope['type']})")
-            if scope["type"] == "http" and not started:
+            if not started:
                 await _refuse(connection, sending, 500, said)
 
     def _refusal(self, path: str, connection: HTTPConnection) -> tuple[int, str] | None:
-        """Status and sentence for who may not ask. Notes who asks, where a route of ours is asked."""
+        """Status and sentence for who may not ask. Notes who asks, where that counts."""
         named_user = signed_in = ""
+        if connection.scope["type"] == "websocket" and not self._opens(connection):
+            return 403, FOREIGN
         if path in self._open_paths:
             return None
         if path.startswith((metrics.ADDRESS, _METRICS)) and not self._has_metrics:
@@ -156,13 +173,20 @@ class Guard:
             signed_in = self._signed_in(connection.cookies)
             if not signed_in:
                 return 403, NOT_SIGNED_IN
-        if path.startswith("/augviz/"):
+        if path.startswith(_VISITORS):
             token = visitors.token_of(connection.cookies, connection.headers)
             visitor = visitors.visitor_of(token, named_user, signed_in)
             if not visitor:
                 return 403, visitors.NO_COOKIE
             visitors.admit(connection.scope, visitor)
         return None
+
+    def _opens(self, connection: HTTPConnection) -> bool:
+        asked = connection.headers
+        if self._opens_for is None or self._opens_for(asked.get("origin"), asked.get("host")):
+            return True
+        events.tell("socket_refused", level=logging.WARNING)
+        return False
 
     def _dress(self, message: Message, connection: HTTPConnection, is_ours: bool) -> None:
         """Put our headers in the place of those of the same names; a page brings the visitor's cookie.
@@ -207,6 +231,15 @@ def nameless() -> None:
     )
 
 
+def keep_refusals_quiet() -> None:
+    """Have uvicorn (0.54) not log an error for every WebSocket that is answered instead of opened."""
+
+    def is_news(record: logging.LogRecord) -> bool:
+        return record.msg != "ASGI callable returned without completing handshake."
+
+    logging.getLogger("uvicorn.error").addFilter(is_news)
+
+
 def _below(scope: Scope, base: str) -> str:
     """The path below the server's root and the base path."""
     path, root = str(scope["path"]), str(scope.get("root_path") or "")
@@ -228,14 +261,22 @@ def _for_https_only(name: bytes, value: bytes) -> tuple[bytes, bytes]:
 
 def _is_page(connection: HTTPConnection, headers: list[tuple[bytes, bytes]]) -> bool:
     """Also for a page that the browser has in its cache: "not modified" has no type."""
+    if connection.scope["type"] != "http":
+        return False
     return "text/html" in connection.headers.get("accept", "") or any(
         name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in headers
     )
 
 
+def _can_say_why(scope: Scope) -> bool:
+    """Whether a WebSocket that is not opened can be answered like any request; browsers show nothing of it either way."""
+    return scope["type"] == "websocket" and "websocket.http.response" in (scope.get("extensions") or {})
+
+
 async def _refuse(connection: HTTPConnection, send: Send, status: int, sentence: str) -> None:
     """The sentence: as text for people, as JSON for programs; for an image element a crossed-out frame."""
-    if connection.scope["type"] == "websocket":
+    of_socket = "websocket." if connection.scope["type"] == "websocket" else ""
+    if of_socket and not _can_say_why(connection.scope):
         await send({"type": "websocket.close", "code": 1008, "reason": ""})
         return
     accepted = connection.headers.get("accept", "")
@@ -250,5 +291,5 @@ async def _refuse(connection: HTTPConnection, send: Send, status: int, sentence:
         "Cache-Control": "no-store",
         "Connection": "close",
     }
-    await send({"type": "http.response.start", "status": status, "headers": _encoded(told)})
-    await send({"type": "http.response.body", "body": body.encode()})
+    await send({"type": f"{of_socket}http.response.start", "status": status, "headers": _encoded(told)})
+    await send({"type": f"{of_socket}http.response.body", "body": body.encode()})

@@ -10,6 +10,10 @@ from pathlib import Path
 from augviz.arrivals import UploadError
 from augviz.units import bytes_text
 
+AHEAD_SHARE = 0.5
+"""Of the room that is free, what one visitor may have set aside for bytes that have not come yet: who announces much and sends
+little leaves the rest to others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
@@ -28,6 +32,19 @@ class Quotas:
     def elsewhere(self, but: Path | None) -> int:
         """Bytes in the cache folder outside one folder of it."""
         return bytes_below(self.folder, but) if self.folder is not None and self.cache_bytes is not None else 0
+
+    def ahead(self, length: int, pending: int, everything: int) -> int:
+        """How much of a file is set aside before it comes; the rest is as it comes.
+
+        Args:
+            length: bytes that were announced.
+            pending: what is set aside for the same visitor and has not come yet.
+            everything: what the cache folder holds, with what is set aside.
+        """
+        if self.cache_bytes is None:
+            return length
+        free = self.cache_bytes - everything + pending
+        return max(0, min(length, int(AHEAD_SHARE * free) - pending))
 
     def check(self, name: str, needed: int, own: int, everything: int) -> None:
         """Raises UploadError where there is no room for more.

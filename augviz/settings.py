@@ -129,7 +129,17 @@ class Settings:
         )
     )
     upload_idle_seconds: float = field(
-        metadata=_row("seconds", "60 s", "An upload of which nothing comes for this long is ended.", 1)
+        metadata=_row(
+            "seconds", "60 s", "An upload of which too little comes in this time (`upload_least_bytes`) is ended.", 1
+        )
+    )
+    upload_least_bytes: int = field(
+        metadata=_row(
+            "bytes",
+            "300 KB",
+            "What must come of an upload in `upload_idle_seconds`, again and again, until it is whole.",
+            1,
+        )
     )
     upload_grace_seconds: float = field(
         metadata=_row("seconds", "15 min", "How long uploads are kept after their visitor has gone.", 1)

@@ -31,6 +31,9 @@ from augviz.web import (
     recipe_of,
 )
 
+TILE_DIGITS = 9
+"""Of a level, column or row: more than any image has tiles."""
+
 LEAFLET_FILES = {"leaflet.js": "text/javascript", "leaflet.css": "text/css"}
 
 
@@ -39,7 +42,7 @@ def routes(base_path: str = "", answers: Callable[[], Answers] | None = None) ->
     source = answers or get_answers
     base = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
     return [
-        Route(f"{base}/augviz/tile/{{key}}/{{level:int}}/{{column:int}}/{{row:int}}", guarded(_tile, source)),
+        Route(f"{base}/augviz/tile/{{key}}/{{level}}/{{column}}/{{row}}", guarded(_tile, source)),
         Route(f"{base}/augviz/probe/{{key}}.json", guarded(_probe, source)),
         Route(f"{base}/augviz/leaflet/{{name}}", guarded(_leaflet, source)),
     ]
@@ -69,10 +72,17 @@ def window_question(recipe: Recipe, x: int, y: int, width: int, height: int) -> 
 
 async def _tile(request: Request, answers: Answers) -> Response:
     key, recipe = recipe_of(request)
-    level, column, row = (request.path_params[name] for name in ("level", "column", "row"))
+    level, column, row = (_whole(request.path_params[name]) for name in ("level", "column", "row"))
     answer = await awaited(request, answers, tile_question(recipe, level, column, row, bands_of(request)))
     headers = {"Cache-Control": KEEP, "X-Augviz-Key": key, "X-Augviz-Meta": json_text(answer.value)}
     return Response(answer.blob, media_type="image/png" if level == 0 else "image/jpeg", headers=headers)
+
+
+def _whole(text: str) -> int:
+    """A number of a tile's address. Not Starlette's ":int": that raises ValueError for what is longer than Python converts."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= TILE_DIGITS):
+        raise UnknownKeyError("There is no such tile.")
+    return int(text)
 
 
 async def _probe(request: Request, answers: Answers) -> Response:

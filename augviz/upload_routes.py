@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from augviz import incidents, visitors
 from augviz.arrivals import UploadError, display_name
 from augviz.settings import get_settings
-from augviz.units import seconds_text
+from augviz.units import bytes_text, seconds_text
 from augviz.upload_session import ENDED
 from augviz.uploads import Uploads, get_uploads
 
@@ -25,7 +25,7 @@ LINGER_SECONDS = 10.0
 """How long a file is read on that has been refused."""
 
 IDLE, IDLE_LINGER_SECONDS = 408, 1.0
-"""Status for a file of which nothing comes any more, and how long it is read on: there is mostly nobody left."""
+"""Status for a file of which next to nothing comes any more, and how long it is read on: there is mostly nobody left."""
 
 IsGenuine = Callable[[str | None, str | None], bool]
 """Whether a request comes from a page of ours: takes the header and the cookie."""
@@ -36,13 +36,15 @@ def routes(
     is_genuine: IsGenuine,
     uploads: Callable[[], Uploads] = get_uploads,
     idle_seconds: float | None = None,
+    least_bytes: int | None = None,
 ) -> list[Route]:
     """The route, below Streamlit's `server.baseUrlPath` where that is set.
 
     `PUT augviz/upload/TOKEN?name=NAME` with the file as its body answers {"id", "name", "file_bytes"}, or {"error"}.
 
     Args:
-        idle_seconds: after so long without a byte a file is not waited for any more; None is the setting.
+        idle_seconds: a file of which less than `least_bytes` comes in this time is not waited for any more; None is the setting.
+        least_bytes: None is the setting.
     """
     base = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
 
@@ -54,8 +56,11 @@ def routes(
             if not uploads().belongs(token, visitors.asking(request)):
                 raise UploadError(ENDED, 403)
             name = request.query_params.get("name", "")
-            limit = get_settings().upload_idle_seconds if idle_seconds is None else idle_seconds
-            upload = await uploads().receive(token, name, _length(request), _body(request, display_name(name), limit))
+            settings = get_settings()
+            seconds = settings.upload_idle_seconds if idle_seconds is None else idle_seconds
+            least = settings.upload_least_bytes if least_bytes is None else least_bytes
+            chunks = _body(request, display_name(name), seconds, least)
+            upload = await uploads().receive(token, name, _length(request), chunks)
         except UploadError as error:
             return _Early({"error": str(error)}, error.status)
         except ClientDisconnect:
@@ -92,22 +97,30 @@ class _Early(JSONResponse):
 
 def _length(request: Request) -> int | None:
     text = request.headers.get("content-length")
-    return int(text) if text and text.isdigit() else None
+    return int(text) if text and text.isascii() and text.isdecimal() else None
 
 
-async def _body(request: Request, name: str, idle_seconds: float) -> AsyncIterator[bytes]:
-    """The chunks as they come. Raises UploadError where none comes for `idle_seconds`: a connection that is dead would
-    never say so, and keep a server that is asked to end from ending."""
-    chunks = request.stream()
+async def _body(request: Request, name: str, idle_seconds: float, least_bytes: int) -> AsyncIterator[bytes]:
+    """The chunks as they come. Raises UploadError where less than `least_bytes` comes in `idle_seconds` of waiting.
+
+    A connection that is dead would never say so, and keep a server that is asked to end from ending; one that trickles would
+    keep the room that is set aside for its file.
+    """
+    chunks, loop = request.stream(), asyncio.get_running_loop()
+    left, count = idle_seconds, 0  # of the time to wait; the disk's is not counted
     while True:
+        began = loop.time()
         try:
-            async with asyncio.timeout(idle_seconds):
+            async with asyncio.timeout(left):
                 chunk = await anext(chunks, None)
         except TimeoutError:
-            waited = seconds_text(idle_seconds)
+            came = f"only {bytes_text(count)} of it came in" if count else "nothing of it came for"
             raise UploadError(
-                f"{name}: nothing of it came for {waited}, so it was ended; nothing was kept.", IDLE
+                f"{name}: {came} {seconds_text(idle_seconds)}, so it was ended; nothing was kept.", IDLE
             ) from None
         if chunk is None:
             return
+        left, count = left - (loop.time() - began), count + len(chunk)
+        if count >= least_bytes:
+            left, count = idle_seconds, 0
         yield chunk

@@ -118,6 +118,12 @@ class Session:
             copies = sum(file_bytes(path) for path in self.folder.glob("*.*") if path.suffix != ".part")
             return files + places + copies + sum(self._arriving.values())
 
+    def pending_bytes(self) -> int:
+        """What is set aside for files that arrive and has not come yet, but for the last megabyte of each."""
+        with self._lock:
+            parts = ((self.folder / f"{one}.part", expected) for one, expected in self._arriving.items())
+            return sum(max(0, expected - file_bytes(part)) for part, expected in parts)
+
     # Files sent to it
 
     def files(self) -> tuple[Upload, ...]:

@@ -110,8 +110,17 @@ class Uploads:
     def _check_quotas(self, session: Session, name: str, needed: int, elsewhere: int) -> None:
         """Raises UploadError where there is no room for more. Called with the lock held."""
         if self._quotas != Quotas():
-            everything = elsewhere + sum(one.kept_bytes() for one in self._sessions.values())
-            self._quotas.check(name, needed, session.kept_bytes(), everything)
+            self._quotas.check(name, needed, session.kept_bytes(), elsewhere + self._kept_bytes())
+
+    def _ahead(self, session: Session, announced: int, elsewhere: int) -> int:
+        """How much of a file is set aside before it comes. Called with the lock held."""
+        if self._quotas == Quotas():
+            return announced
+        pending = sum(one.pending_bytes() for one in self._sessions.values() if one.visitor == session.visitor)
+        return self._quotas.ahead(announced, pending, elsewhere + self._kept_bytes())
+
+    def _kept_bytes(self) -> int:
+        return sum(one.kept_bytes() for one in self._sessions.values())
 
     # Sessions
 
@@ -203,17 +212,18 @@ class Uploads:
     async def _receive(
         self, token: str, name: str, length: int | None, chunks: AsyncIterator[bytes], spare: int
     ) -> Upload:
-        upload_id, expected = secrets.token_hex(16), length or 0
+        upload_id, announced = secrets.token_hex(16), length or 0
         elsewhere = await asyncio.to_thread(self._elsewhere)
         with self._lock:
             session = self._known(token)
             session.check_count()
-            if expected <= self.max_bytes:  # else it is refused for that
-                self._check_quotas(session, name, expected, elsewhere)
+            if announced <= self.max_bytes:  # else it is refused for that
+                self._check_quotas(session, name, announced, elsewhere)
             try:
                 self._own.made()
             except OSError as error:
                 raise UploadError(f"{name}: it cannot be stored: {error.strerror}.", 507) from error
+            expected = self._ahead(session, announced, elsewhere)
             session.expect(upload_id, expected)
 
         def set_aside(more: int) -> None:

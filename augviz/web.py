@@ -35,6 +35,9 @@ MIN_SIDE, MAX_SIDE = 64, 2048
 
 MAX_BAND = 10_000
 
+MAX_DIGITS = 18
+"""Of a number in an address: whoever works with one has it in 64 bits."""
+
 _POLL_SECONDS = 0.05  # how often a browser is looked after while its picture is made
 KEEP = "private, max-age=3600, immutable"
 _GUARDED = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
@@ -230,7 +233,7 @@ def bands_of(request: Request) -> Bands:
     if not text:
         return None
     parts = text.split(",")
-    if len(parts) != 3 or not all(part.isdecimal() and 1 <= int(part) <= MAX_BAND for part in parts):
+    if len(parts) != 3 or not all(part.isdecimal() and len(part) <= 5 and 1 <= int(part) <= MAX_BAND for part in parts):
         raise ArgumentError(f"bands must be three numbers from 1 to {MAX_BAND}, such as 4,3,2, got {text[:40]!r}.")
     return tuple(int(part) - 1 for part in parts)
 
@@ -240,6 +243,8 @@ def number_of(request: Request, name: str, default: int | None) -> int | None:
     if text is None:
         return default
     try:
+        if len(text) > MAX_DIGITS:
+            raise ValueError
         return int(text)
     except ValueError:
         raise ArgumentError(f"{name} must be a whole number, got {text[:40]!r}.") from None

@@ -100,7 +100,9 @@ class Proxy:
                 connection.sock = trusting.wrap_socket(connection.sock, server_hostname=name)
             connection.request(method, path, body, {"Host": f"{host}:{port}", **(headers or {})})
             response = connection.getresponse()
-            told = {name.lower(): value for name, value in response.getheaders()}
+            told: dict[str, str] = {}
+            for header, value in response.getheaders():  # what is there twice shows
+                told[header.lower()] = f"{told[header.lower()]}, {value}" if header.lower() in told else value
             return Reply(response.status, told, response.read())
         finally:
             connection.close()

@@ -75,7 +75,7 @@ def test_what_is_limited_for_a_visitor_is_told_and_what_is_not_is_left_out(
     assert [limited[name] for name in told] == [
         "7 at once; one more waits for a place",
         "55, 44 a visitor",
-        "ended when nothing comes for 33 s",
+        "ended when less than 300 kB comes in 33 s",
         "9 days after they were used last",
     ]
     assert limited["Audit"] == "stopped after 5 min; it can go on later"

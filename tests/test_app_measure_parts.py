@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from augviz.ui import gate, measure_kept, measure_sources, measure_what_if, seri
 from augviz.ui.state import Explore, first
 from augviz.uploads import get_uploads
 from tests import samples
+from tests.folders import below
 from tests.live import until
 
 SCRIPT = Path(__file__).with_name("measure_part.py")
@@ -31,16 +31,11 @@ FLIP = Step("f", "HorizontalFlip", (), 1.0)
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_uploads: None) -> Path:
     """Images and files of visitors are in a folder of the test."""
     monkeypatch.setenv("AUGVIZ_FOLDERS", str(tmp_path))
     monkeypatch.setenv("AUGVIZ_CACHE_FOLDER", str(tmp_path / "cache"))
-    for cached in (get_settings, get_uploads):
-        cached.cache_clear()
-    yield tmp_path
-    get_uploads().close()
-    for cached in (get_settings, get_uploads):
-        cached.cache_clear()
+    return tmp_path
 
 
 def visit(part: str, pipeline: Pipeline, path: Path | None = None) -> AppTest:
@@ -87,7 +82,7 @@ def state(app: AppTest) -> Explore:
 
 
 def files(folder: Path) -> list[Path]:
-    return [file for file in (folder / "cache" / "uploads").rglob("*") if file.is_file() and file.name != ".lock"]
+    return below(folder / "cache" / "uploads")
 
 
 def profile(*wall: float) -> Profile:

@@ -12,6 +12,7 @@ from augviz import link, saved
 from augviz.model import Pipeline
 from augviz.sources import SourceRef
 from tests.browsing import RESULT, click, pixels, rest
+from tests.folders import below
 from tests.live import LiveServer, live_server, until
 from tests.samples import rgb
 
@@ -60,8 +61,7 @@ def address(server: LiveServer, photo: Path, pipeline: Pipeline, path: str) -> s
 
 def stored(server: LiveServer) -> list[Path]:
     """The files that the server keeps for its visitors."""
-    folder = server.log.parent / "cache" / "uploads"
-    return [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
+    return below(server.log.parent / "cache" / "uploads")
 
 
 def test_the_exact_result_stands_beside_its_preview(page: Page, server: LiveServer, photo: Path) -> None:

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Download, Page, expect
 from augviz import presets, saved
 from tests import samples
 from tests.browsing import click, rest
+from tests.folders import below
 from tests.live import ROOT, LiveServer, live_server, until
 
 pytestmark = pytest.mark.browser
@@ -57,8 +58,7 @@ def downloaded(page: Page, link: str, path: Path) -> str:
 
 def stored(server: LiveServer) -> list[Path]:
     """The files that the server keeps for its visitors."""
-    folder = server.log.parent / "cache" / "uploads"
-    return [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
+    return below(server.log.parent / "cache" / "uploads")
 
 
 def test_the_shown_draw_is_taken_away_at_full_size(page: Page, server: LiveServer, tmp_path: Path) -> None:

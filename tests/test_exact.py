@@ -27,6 +27,7 @@ from augviz.recipes import Recipe, recipe_of
 from augviz.tasks import TASKS
 from augviz.uploads import Uploads
 from tests import samples
+from tests.folders import below
 from tests.live import fetch, serving, until
 
 LIGHT = {"id": "b", "transform": "RandomBrightnessContrast", "p": 1.0}
@@ -170,7 +171,7 @@ def begun(uploads: Uploads, path: str, *steps: dict[str, Any]) -> tuple[str, Com
 
 
 def files(uploads: Uploads) -> list[Path]:
-    return [path for path in uploads._root.rglob("*") if path.is_file() and path.name != ".lock"]
+    return below(uploads._own.root)
 
 
 def writing(uploads: Uploads, comparing: Comparing) -> None:

@@ -32,6 +32,7 @@ from augviz.recipes import Recipe, recipe_of, register
 from augviz.settings import get_settings
 from augviz.uploads import Uploads
 from augviz.workers import Pool
+from tests.folders import below
 from tests.live import until
 from tests.mirror import Mirror, imagenette_members, serving, tgz
 
@@ -109,12 +110,6 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("only who may mount can have a disk of a few megabytes")
     yield place
     subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-def below(folder: Path) -> list[Path]:
-    """The files in a folder, but for the locks of those who use it."""
-    # Not by rglob, which fails where a folder goes while it is looked at.
-    return [Path(place) / name for place, _, names in os.walk(folder) for name in names if name != ".lock"]
 
 
 def unfinished(folder: Path) -> list[Path]:

@@ -23,9 +23,10 @@ from augviz.sources import SourceRef
 from bench.load_report import BUG, is_sentence
 from bench.visitor import Visitor, visit
 from tests.browsing import RESULT, click, rest
+from tests.folders import below
 from tests.live import LiveServer, live_server, until
 from tests.samples import rgb
-from tests.test_faults import below, killed, unfinished
+from tests.test_faults import killed, unfinished
 
 SIDE = 8192
 
@@ -120,7 +121,7 @@ def test_a_server_that_ends_in_the_middle_leaves_nothing_that_is_taken_for_whole
         visitor.act(largest, trigger_value=True)
         until(lambda: list((tmp_path / "shared" / "synthetic").glob(".*.tif")))
         with half_sent(visitor, str(visitor.parts["augviz_uploader"]["address"])):
-            until(lambda: list((tmp_path / "shared" / "uploads").rglob("*.part")))
+            until(lambda: [path for path in below(tmp_path / "shared" / "uploads") if path.suffix == ".part"])
             processes = psutil.Process(server.pid).children(recursive=True)
             assert len(processes) >= 3
             os.kill(server.pid, ending)
@@ -184,7 +185,7 @@ def test_a_server_that_is_asked_to_end_waits_for_no_upload_of_which_nothing_come
         visit(server.url, "") as visitor,
         half_sent(visitor, uploader(visitor)) as connection,
     ):
-        until(lambda: list(cache_of(server).rglob("*.part")))
+        until(lambda: [path for path in below(cache_of(server)) if path.suffix == ".part"])
         processes = psutil.Process(server.pid).children(recursive=True)
         os.kill(server.pid, signal.SIGTERM)
         with connection.makefile("rb") as answer:

@@ -101,8 +101,10 @@ def test_who_knows_the_name_of_anothers_session_hears_nothing(guarded: str) -> N
 
 
 def test_a_page_of_another_site_gets_no_feed() -> None:
-    with (
-        serving(feed.routes(is_allowed=lambda origin, host: origin == f"http://{host}")) as url,
-        pytest.raises(InvalidStatus, match="403"),
-    ):
-        connect(url.replace("http", "ws") + "/augviz/feed/mine", origin="http://elsewhere.example")
+    own_only = Middleware(Guard, opens_for=lambda origin, host: origin == f"http://{host}")
+    with serving(feed.routes(), [own_only]) as url:
+        at = url.replace("http", "ws") + "/augviz/feed/mine"
+        with pytest.raises(InvalidStatus, match="403"):
+            connect(at, origin="http://elsewhere.example", additional_headers={HEADER: new_token()})
+        with connect(at, origin=url, additional_headers={HEADER: new_token()}):
+            pass

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from starlette.middleware import Middleware
@@ -15,10 +17,10 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from augviz import visitors
-from augviz.guarding import NO_METRICS, Guard, policy_text
+from augviz.guarding import FOREIGN, NO_METRICS, Guard, policy_text
 from augviz.visitors import COOKIE
 from tests.guarded import ME, UNSAFE, YOU, is_dressed, picture_of, served, visit
-from tests.live import LiveServer, fetch, live_server, serving
+from tests.live import LiveServer, Reply, fetch, live_server, serving
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +76,74 @@ def test_no_other_sites_page_opens_a_socket(server: LiveServer) -> None:
     sockets = [one.address for one in served() if "Socket" in one.kind]
     own = server.url.replace("http", "ws")
     for path in sockets:
-        with pytest.raises(InvalidStatus, match="403"):
+        with pytest.raises(InvalidStatus, match="403") as refused:
             connect(own + path, origin="http://elsewhere.example", additional_headers=ME)
+        assert is_dressed(replied(refused.value))
+        assert FOREIGN.encode() in replied(refused.value).body
         with connect(own + path, origin=server.url, additional_headers=ME):
             pass
 
     assert len(sockets) >= 2
-    with pytest.raises(InvalidStatus, match="403"):
-        connect(f"{own}/augviz/feed/x", origin=server.url)  # no cookie
+    for path, who in (("/augviz/feed/x", {}), ("/augviz/nothing", ME), ("/nothing", ME)):  # no cookie; no such sockets
+        with pytest.raises(InvalidStatus, match="403") as refused:
+            connect(own + path, origin=server.url, additional_headers=who)
+        assert is_dressed(replied(refused.value))
+    assert "handshake" not in server.log.read_text()
+
+
+def replied(error: InvalidStatus) -> Reply:
+    """What a server answered that did not open a WebSocket."""
+    answer = error.response
+    return Reply(
+        answer.status_code, {name.lower(): text for name, text in answer.headers.raw_items()}, answer.body or b""
+    )
+
+
+@pytest.mark.parametrize("can_say_why", [True, False])
+def test_a_socket_that_fails_before_it_is_open_is_refused_with_the_incidents_sentence(can_say_why: bool) -> None:
+    sent: list[Any] = []
+
+    async def failing(_scope: object, _receive: object, _send: object) -> None:
+        raise KeyError("a name")
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    extensions = {"websocket.http.response": {}} if can_say_why else {}
+    scope = {"type": "websocket", "path": "/x", "headers": [], "extensions": extensions}
+    asyncio.run(Guard(failing)(scope, receive, send))
+
+    if can_say_why:
+        assert (sent[0]["type"], sent[0]["status"]) == ("websocket.http.response.start", 500)
+        assert b"a name" not in sent[1]["body"]
+    else:
+        assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/augviz/nosuch", "/augviz/tile/a/1/-1/0", f"/augviz/tile/a/{'9' * 4999}/0/0", "/augviz/"]
+)
+def test_unknown_addresses_of_ours_are_not_found(server: LiveServer, path: str) -> None:
+    replies = [fetch(server.url + path, ME, method) for method in ("GET", "HEAD", "POST")]
+
+    assert {reply.status for reply in replies[:2]} == {404}
+    assert replies[2].status in (404, 405)
+    assert all(is_dressed(reply) for reply in replies)
+    assert "incident" not in server.log.read_text()
+
+
+def test_known_addresses_of_ours_say_which_methods_they_take(server: LiveServer) -> None:
+    get, head = (fetch(f"{server.url}/augviz/upload/token", ME, method) for method in ("GET", "HEAD"))
+
+    assert (get.status, get.headers["allow"], json.loads(get.body)) == (
+        405,
+        "PUT",
+        {"error": "This address takes PUT only."},
+    )
+    assert (head.status, is_dressed(head)) == (405, True)
 
 
 @pytest.mark.parametrize("room", ["augviz", "_stcore"])

@@ -26,6 +26,7 @@ from augviz.model import Pipeline, Step
 from augviz.sources import SourceRef
 from augviz.visitors import COOKIE
 from tests.browsing import RESULT, STILL, click, rest
+from tests.folders import below
 from tests.live import ROOT, LiveServer, live_server, until
 from tests.proxying import HOST, MISSING, Proxy, composed, launch, proxying
 
@@ -222,7 +223,7 @@ def test_300_megabytes_pass_and_are_shown_without_the_memory_for_them(
     page.locator(".uploader input[type=file]").set_input_files(tmp_path / "big.tif")
     until(has_arrived, 120)
     rest(page, 120)
-    stored = [path for path in (hosted.server.log.parent / "cache" / "uploads").rglob("*") if path.is_file()]
+    stored = below(hosted.server.log.parent / "cache" / "uploads")
 
     assert max(path.stat().st_size for path in stored) >= BIG_BYTES
     assert (page.locator(RESULT).get_attribute("alt") or "").startswith("big.tif after")

@@ -18,6 +18,7 @@ from augviz import held_folder, link
 from augviz.model import Pipeline, Step
 from augviz.sources import SourceRef
 from tests.browsing import RESULT, click, rest, shown_keys
+from tests.folders import below
 from tests.live import ROOT, LiveServer, live_server, until
 from tests.proxying import MISSING, Proxy, composed, launch, proxying
 from tests.samples import rgb
@@ -127,7 +128,7 @@ def open_upload(page: Page) -> None:
 
 
 def stored(cache: Path) -> list[Path]:
-    return [path for path in (cache / "uploads").rglob("*") if path.is_file() and path.name != ".lock"]
+    return below(cache / "uploads")
 
 
 @proxied

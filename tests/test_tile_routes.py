@@ -92,10 +92,14 @@ def test_the_bands_that_are_asked_for_are_shown(url: str, photo: Path) -> None:
         ("tile/{key}/2/0/0", 422, "level must lie within 0 and 1, got 2."),
         ("tile/{key}/0/2/0", 422, "The tile 2,0 must lie within 0,0 and 1,0 at level 0."),
         ("tile/{key}/0/0/0?bands=1,2", 422, "bands must be three numbers"),
+        (f"tile/{{key}}/0/0/0?bands={'9' * 4999},1,2", 422, "bands must be three numbers"),
+        ("tile/{key}/0/999999999/0", 422, "The tile 999999999,0 must lie within"),
         ("tile/nothing/0/0/0", 404, "not known any more"),
         ("probe/nothing.json?x=1&y=1", 404, "not known any more"),
         ("probe/{key}.json?x=1", 422, "x and y must be given."),
         ("probe/{key}.json?x=1&y=a", 422, "y must be a whole number"),
+        (f"probe/{{key}}.json?x={'9' * 4999}&y=1", 422, "x must be a whole number"),
+        (f"probe/{{key}}.json?x={'9' * 18}&y=1", 422, "must lie inside the result"),
         ("probe/{key}.json?x=300&y=0", 422, "The point 300,0 must lie inside the result, 300 x 200 pixels."),
     ],
 )
@@ -107,7 +111,20 @@ def test_what_cannot_be_answered_is_one_sentence(url: str, photo: Path, address:
     assert reply.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("numbers", ["a/0/0", "-1/0/0", "0/0", "0/1.5/0"])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        "a/0/0",
+        "-1/0/0",
+        "0/0",
+        "0/1.5/0",
+        f"{'9' * 4999}/0/0",
+        f"0/{'9' * 4301}/0",
+        f"0/0/{'1' * 10}",
+        "%C2%B2/0/0",
+        "%D9%A3/0/0",
+    ],
+)
 def test_addresses_that_name_no_tile_are_not_found(url: str, photo: Path, numbers: str) -> None:
     assert fetch(f"{url}/tile/{key_of(photo)}/{numbers}").status == 404
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -15,6 +16,7 @@ from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_tok
 
 from augviz import upload_routes
 from augviz.uploads import Uploads
+from tests.folders import below
 from tests.live import serving, until
 
 
@@ -46,10 +48,6 @@ def genuine() -> dict[str, str]:
     return {"Cookie": f"_streamlit_xsrf={token}", "X-Xsrftoken": token}
 
 
-def files_below(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
-
-
 def test_a_file_is_sent_and_found(host: str, uploads: Uploads) -> None:
     token = uploads.open_session()
     status, told = put(host, token, b"pixels" * 1_000_000, name="größe/ünïcode.tif")
@@ -68,7 +66,7 @@ def test_another_sites_page_cannot_send(host: str, uploads: Uploads, tmp_path: P
 
         assert status == 403
         assert told == {"error": "This page has no right to send files; reload it."}
-    assert files_below(tmp_path) == []
+    assert below(tmp_path) == []
 
 
 def test_a_guessed_session_is_refused(host: str) -> None:
@@ -88,13 +86,14 @@ def test_a_file_over_the_limit_is_refused_before_it_is_sent(host: str, uploads: 
 
     assert answer.status == 413
     assert json.loads(answer.read()) == {"error": "big.tif: the file is larger than the limit of 50 MB."}
-    assert files_below(tmp_path) == []
+    assert below(tmp_path) == []
 
 
 @pytest.mark.parametrize("sent", [0, 5_000_000])
 def test_a_file_of_which_nothing_comes_any_more_is_given_up(uploads: Uploads, tmp_path: Path, sent: int) -> None:
     token = uploads.open_session()
-    with serving(upload_routes.routes("lab", validate_xsrf_token, lambda: uploads, idle_seconds=0.5)) as url:
+    patience = {"idle_seconds": 0.5, "least_bytes": 6_000_000}
+    with serving(upload_routes.routes("lab", validate_xsrf_token, lambda: uploads, **patience)) as url:
         connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
         connection.putrequest("PUT", f"/lab/augviz/upload/{token}?name={quote('my slide.tif')}")
         for name, value in {**genuine(), "Content-Length": "20000000"}.items():
@@ -104,9 +103,10 @@ def test_a_file_of_which_nothing_comes_any_more_is_given_up(uploads: Uploads, tm
         told = json.loads(answer.read())
         connection.close()
 
+    came = "only 5 MB of it came in" if sent else "nothing of it came for"
     assert answer.status == 408
-    assert told == {"error": "my slide.tif: nothing of it came for 500 ms, so it was ended; nothing was kept."}
-    assert files_below(tmp_path) == []
+    assert told == {"error": f"my slide.tif: {came} 500 ms, so it was ended; nothing was kept."}
+    assert below(tmp_path) == []
     assert uploads.files(token) == ()
 
 
@@ -118,7 +118,8 @@ def test_a_file_that_comes_slowly_is_waited_for(uploads: Uploads) -> None:
             time.sleep(0.2)
             yield b"x"
 
-    with serving(upload_routes.routes("lab", validate_xsrf_token, lambda: uploads, idle_seconds=1)) as url:
+    patience = {"idle_seconds": 1, "least_bytes": 2}
+    with serving(upload_routes.routes("lab", validate_xsrf_token, lambda: uploads, **patience)) as url:
         connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
         headers = {**genuine(), "Content-Length": "6"}
         connection.request("PUT", f"/lab/augviz/upload/{token}?name=a.tif", slowly(), headers)
@@ -128,6 +129,28 @@ def test_a_file_that_comes_slowly_is_waited_for(uploads: Uploads) -> None:
     assert answer.status == 200
 
 
+def test_a_file_that_trickles_is_given_up_and_the_room_for_it_is_free_again(uploads: Uploads, tmp_path: Path) -> None:
+    token = uploads.open_session()
+    patience = {"idle_seconds": 1, "least_bytes": 1000}
+    with serving(upload_routes.routes("lab", validate_xsrf_token, lambda: uploads, **patience)) as url:
+        name, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((name, int(port)), timeout=60) as raw:
+            head = [f"PUT /lab/augviz/upload/{token}?name=a.tif HTTP/1.1", "Host: x", "Content-Length: 20000000"]
+            head += [f"{header}: {value}" for header, value in genuine().items()]
+            raw.sendall(("\r\n".join(head) + "\r\n\r\n").encode())
+            raw.settimeout(0.1)
+            answer = b""
+            while not answer:  # a byte now and then, each well within the time
+                with contextlib.suppress(TimeoutError):
+                    raw.sendall(b"x")
+                    answer = raw.recv(4000)
+        until(lambda: not below(tmp_path))
+
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"a.tif: only" in answer
+    assert uploads.files(token) == ()
+
+
 def test_a_broken_connection_leaves_nothing_behind(host: str, uploads: Uploads, tmp_path: Path) -> None:
     token = uploads.open_session()
     name, port = host.split(":")
@@ -135,8 +158,8 @@ def test_a_broken_connection_leaves_nothing_behind(host: str, uploads: Uploads, 
         head = [f"PUT /lab/augviz/upload/{token}?name=a.tif HTTP/1.1", f"Host: {host}", "Content-Length: 20000000"]
         head += [f"{key}: {value}" for key, value in genuine().items()]
         raw.sendall("\r\n".join([*head, "", ""]).encode() + b"x" * 5_000_000)
-        until(lambda: any(path.stat().st_size > 1_000_000 for path in files_below(tmp_path)))
-    until(lambda: files_below(tmp_path) == [])
+        until(lambda: any(path.stat().st_size > 1_000_000 for path in below(tmp_path)))
+    until(lambda: below(tmp_path) == [])
 
     assert uploads.files(token) == ()
     assert put(host, token, b"again")[0] == 200

@@ -61,6 +61,21 @@ def test_what_is_expected_counts_until_it_is_there(session: Session) -> None:
     assert [(one.id, one.file_bytes, one.path.read_bytes()) for one in session.files()] == [("one", 3, b"xxy")]
 
 
+def test_what_has_come_of_a_file_is_not_waited_for_any_more(session: Session) -> None:
+    heard: list[int] = []
+
+    async def large() -> AsyncIterator[bytes]:
+        for _ in range(2):
+            heard.append(session.pending_bytes())
+            yield bytes(2 << 20)
+
+    session.expect("one", 5 << 20)
+    asyncio.run(session.receive("one", "a.tif", None, large(), max_bytes=5 << 20, spare=0))
+
+    assert heard == [5 << 20, 3 << 20]
+    assert session.pending_bytes() == 0
+
+
 def test_files_on_their_way_count_among_those_that_it_may_keep(session: Session) -> None:
     for number in range(MAX_FILES - 1):
         session.expect(str(number), 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from augviz.arrivals import UploadError, display_name
 from augviz.errors import ImageError
@@ -17,6 +20,7 @@ from augviz.quotas import Quotas
 from augviz.sources import SourceRef, resolve
 from augviz.upload_session import MAX_FILES, Upload
 from augviz.uploads import Uploads, get_uploads
+from tests.folders import below
 
 GRACE = 100.0
 
@@ -60,10 +64,6 @@ def limited(tmp_path: Path, clock: Clock) -> Iterator[Uploads]:
     made = Uploads(tmp_path / "uploads", max_bytes=1000, grace_seconds=GRACE, quotas=quotas, clock=clock)
     yield made
     made.close()
-
-
-def files_below(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
 
 
 def test_a_file_arrives_whole_under_a_name_of_our_own(uploads: Uploads, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_what_is_not_whole_leaves_nothing_behind(
         send(uploads, token, *parts, length=length)
 
     assert raised.value.status == status
-    assert files_below(tmp_path) == []
+    assert below(tmp_path) == []
     assert uploads.files(token) == ()
 
 
@@ -125,7 +125,7 @@ def test_a_connection_that_breaks_leaves_nothing_behind(uploads: Uploads, tmp_pa
     with pytest.raises(UploadError, match=r"a\.tif: it cannot be stored"):
         asyncio.run(uploads.receive(token, "a.tif", None, breaking(), spare=0))
 
-    assert files_below(tmp_path) == []
+    assert below(tmp_path) == []
     assert send(uploads, token, b"again").file_bytes == 5
 
 
@@ -136,7 +136,7 @@ def test_a_full_disk_is_said_before_anything_is_sent(uploads: Uploads, tmp_path:
         asyncio.run(uploads.receive(token, "a.tif", 10, chunks(b"x" * 10), spare=more_than_there_is))
 
     assert raised.value.status == 507
-    assert files_below(tmp_path) == []
+    assert below(tmp_path) == []
 
 
 def test_a_session_sees_its_own_files_only(uploads: Uploads) -> None:
@@ -239,7 +239,7 @@ def test_a_session_that_ends_while_it_sends_keeps_nothing(uploads: Uploads, tmp_
     with pytest.raises(UploadError):
         asyncio.run(uploads.receive(token, "a.tif", None, ending(), spare=0))
 
-    assert files_below(tmp_path) == []
+    assert below(tmp_path) == []
 
 
 def test_another_server_starts_with_nothing_of_one_that_was_killed(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_another_server_starts_with_nothing_of_one_that_was_killed(tmp_path: Pat
         assert process.stdout.readline() == b"there\n"
 
         other.sweep_root()
-        assert len(files_below(tmp_path)) == 1  # it runs: nothing of it is touched
+        assert len(below(tmp_path)) == 1  # it runs: nothing of it is touched
 
         process.kill()
         process.wait()
@@ -299,7 +299,7 @@ def test_a_session_may_send_as_much_as_it_may_keep_and_no_more(limited: Uploads,
     limited.remove(token, first.id)
     send(limited, token, b"x" * 60)
 
-    assert sum(path.stat().st_size for path in files_below(tmp_path / "uploads")) == 100
+    assert sum(path.stat().st_size for path in below(tmp_path / "uploads")) == 100
 
 
 def test_what_is_on_its_way_is_set_aside(limited: Uploads) -> None:
@@ -339,3 +339,49 @@ def test_all_sessions_together_keep_to_the_quota_of_the_cache(limited: Uploads) 
         send(limited, limited.open_session(), b"x" * 21, length=21)
     assert caught.value.status == 507
     send(limited, limited.open_session(), b"x" * 20)
+
+
+def test_who_announces_much_and_sends_nothing_leaves_room_to_others(tmp_path: Path, clock: Clock) -> None:
+    quotas = Quotas(cache_bytes=1000, folder=tmp_path)
+    uploads = Uploads(tmp_path / "uploads", max_bytes=1000, grace_seconds=GRACE, quotas=quotas, clock=clock)
+    mine, yours = [uploads.open_session("me") for _ in range(3)], uploads.open_session("you")
+
+    async def others() -> AsyncIterator[bytes]:
+        await uploads.receive(yours, "b.tif", 300, chunks(b"x" * 300), spare=0)
+        yield b"x"
+
+    async def announced(token: str, within: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        with contextlib.suppress(UploadError):  # it never comes
+            await uploads.receive(token, "a.tif", 490, within, spare=0)
+        yield b"x"
+
+    with pytest.raises(UploadError, match="the connection broke"):
+        asyncio.run(uploads.receive(mine[0], "a.tif", 940, announced(mine[1], announced(mine[2], others())), spare=0))
+
+    assert [one.file_bytes for one in uploads.files(yours)] == [300]
+    uploads.close()
+
+
+def test_a_file_for_which_there_is_room_arrives_though_not_all_of_it_was_set_aside(
+    tmp_path: Path, clock: Clock
+) -> None:
+    quotas = Quotas(cache_bytes=1000, folder=tmp_path)
+    uploads = Uploads(tmp_path / "uploads", max_bytes=1000, grace_seconds=GRACE, quotas=quotas, clock=clock)
+
+    assert send(uploads, uploads.open_session("me"), b"x" * 950, length=950).file_bytes == 950
+    with pytest.raises(UploadError, match="quota of 1 kB, 950 B are used"):
+        send(uploads, uploads.open_session("me"), b"x" * 51, length=51)
+    uploads.close()
+
+
+@given(st.integers(0, 2000), st.lists(st.integers(0, 2000), max_size=5), st.integers(0, 1000))
+def test_one_visitor_never_has_more_than_half_of_the_free_room_set_aside(
+    kept: int, lengths: list[int], others: int
+) -> None:
+    quotas, pending = Quotas(cache_bytes=1000), 0
+    for length in lengths:
+        more = quotas.ahead(length, pending, kept + others + pending)
+        pending += more
+
+        assert 0 <= more <= length
+        assert pending <= max(0, 1000 - kept - others) / 2

@@ -59,11 +59,12 @@ def data_sentences(settings: Settings) -> list[str]:
 def limits(settings: Settings) -> dict[str, str]:
     """The server's limits, in words."""
     memory, windows = settings.worker_memory_bytes, settings.max_sessions
+    least, idle = bytes_text(settings.upload_least_bytes), seconds_text(settings.upload_idle_seconds)
     return {
         "Browser windows": f"{windows} at once; one more waits for a place" if windows else "no limit",
         "Upload": f"{bytes_text(settings.upload_bytes)} a file, {MAX_FILES} files a visitor"
         + (f", {bytes_text(settings.upload_session_bytes)} together" if settings.upload_session_bytes else ""),
-        "Upload that stops": f"ended when nothing comes for {seconds_text(settings.upload_idle_seconds)}",
+        "Upload that stops": f"ended when less than {least} comes in {idle}",
         "Uploads are kept": f"while the page is open, and {seconds_text(settings.upload_grace_seconds)} afterwards",
         "Findings of audits are kept": f"{counted(settings.audit_days, 'day')} after they were used last",
         "Image": f"{settings.pixel_limit / 1e6:,.0f} megapixels",

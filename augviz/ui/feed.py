@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.routing import WebSocketRoute
@@ -29,21 +29,13 @@ _seen: dict[_Name, int] = {}
 _lock = threading.Lock()  # pages are threads, sockets live in the server's loop
 
 
-IsAllowed = Callable[[str | None, str | None], bool]
-"""Whether a page may open a feed: takes the request's Origin and Host. Browsers let any site's page open a WebSocket."""
+def routes(base_path: str = "") -> list[WebSocketRoute]:
+    """The route, below Streamlit's `server.baseUrlPath` where that is set. The session's name is unguessable.
 
-
-def routes(base_path: str = "", is_allowed: IsAllowed = lambda origin, host: True) -> list[WebSocketRoute]:
-    """The route, below Streamlit's `server.baseUrlPath` where that is set. The session's name is unguessable."""
+    Which sites' pages may open it, the guard has looked at.
+    """
     base = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
-
-    async def listen(socket: WebSocket) -> None:
-        if is_allowed(socket.headers.get("origin"), socket.headers.get("host")):
-            await _listen(socket)
-        else:
-            await socket.close(1008)
-
-    return [WebSocketRoute(f"{base}/augviz/feed/{{session}}", listen)]
+    return [WebSocketRoute(f"{base}/augviz/feed/{{session}}", _listen)]
 
 
 def publish(session: str, data: Mapping[str, Any], visitor: str = "") -> bool:
