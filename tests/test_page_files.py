@@ -22,6 +22,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
@@ -313,6 +314,22 @@ def test_a_hundred_megabytes_of_files_do_not_stay_in_memory(server: LiveServer) 
 
     assert statuses == {204}
     assert grown < 30_000_000
+
+
+def test_a_message_that_no_page_sends_ends_its_connection(server: LiveServer) -> None:
+    at, cookies = f"{server.url.replace('http', 'ws')}/_stcore/stream", {"Cookie": f"augviz_visitor={new_token()}"}
+    with connect(at, additional_headers=cookies, subprotocols=[Subprotocol("streamlit")], max_size=None) as opened:
+        _session(opened)
+        with pytest.raises(ConnectionClosed):
+            _sent(opened, bytes(21_000_000))
+
+
+def _sent(opened: ClientConnection, data: bytes) -> None:
+    """Send a message and read on for as long as there are answers."""
+    opened.send(data)
+    with contextlib.suppress(TimeoutError):
+        while True:
+            opened.recv(5)
 
 
 def test_larger_files_are_refused_in_a_sentence_and_logged(server: LiveServer) -> None:
