@@ -288,10 +288,14 @@ def page_of(server: LiveServer) -> Iterator[Page]:
         yield Page(server, _session(opened), {**cookies, "X-Xsrftoken": xsrf})
 
 
-def _session(opened: ClientConnection) -> str:
+def _run_of(query: str) -> bytes:
     asked = BackMsg()
-    asked.rerun_script.query_string = ""
-    opened.send(asked.SerializeToString())
+    asked.rerun_script.query_string = query
+    return asked.SerializeToString()
+
+
+def _session(opened: ClientConnection) -> str:
+    opened.send(_run_of(""))
     while True:
         told = ForwardMsg()
         told.ParseFromString(opened.recv(60))  # type: ignore[arg-type]
@@ -321,7 +325,7 @@ def test_a_message_that_no_page_sends_ends_its_connection(server: LiveServer) ->
     with connect(at, additional_headers=cookies, subprotocols=[Subprotocol("streamlit")], max_size=None) as opened:
         _session(opened)
         with pytest.raises(ConnectionClosed):
-            _sent(opened, bytes(21_000_000))
+            _sent(opened, _run_of("a" * 21_000_000))
 
 
 def _sent(opened: ClientConnection, data: bytes) -> None:
