@@ -2,6 +2,15 @@
 
 import sys
 
-from augviz.cli import main
+from augviz import cli_ending
 
-sys.exit(main())
+
+def run() -> int:
+    """Load the commands, and run one."""
+    cli_ending.let_interruptions_end_it()
+    from augviz.cli import main
+
+    return main()
+
+
+sys.exit(run())

@@ -6,6 +6,7 @@ All pixels are made in child processes, so that a crash of the library is one li
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import logging
@@ -17,16 +18,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from augviz import cli_audit, cli_memory
+from augviz import cli_audit, cli_ending, cli_memory
+from augviz.cli_ending import show
 from augviz.cli_options import Command, parser
 from augviz.cli_work import erase_progress, show_line, show_progress, unfinished, work
 from augviz.errors import ArgumentError, AugvizError, PipelineError
 
 if TYPE_CHECKING:
     from augviz.model import Pipeline
-
-FAILED = 2
-"""Exit status for anything wrong with the image, the pipeline or the arguments."""
 
 FOUND = 1
 """Exit status of `advise` where it finds an error."""
@@ -36,50 +35,40 @@ DRAW_KEYS = ("id", "transform", "applied", "values", "width", "height", "bands",
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command. Returns the exit status: 0, or what the command gives, or `FAILED` after one line on standard error."""
+    """Run one command. Returns the exit status: 0, what the command gives, or `cli_ending`'s after a line on standard error."""
     signal.signal(signal.SIGTERM, _leave)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name of a file may have what the terminal's encoding has not
         sys.stdout.reconfigure(errors="backslashreplace")
+    if sys.stderr is None:  # it was closed: what is said there is said to nobody
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for as long as the process
     # What happened is told in one line on standard error, which the log of a server would come before.
     logging.getLogger("augviz").addHandler(logging.NullHandler())
     logging.getLogger("augviz").propagate = False
-    status = 0
     try:
-        options = parser(COMMANDS).parse_args(arguments)
+        cli_ending.let_interruptions_be_raised()
+        options = _options(arguments)
         command: Command = options.command
         status = command(options) or 0
-        sys.stdout.flush()
+        cli_ending.flush()
     except AugvizError as error:
-        return _fail(str(error))
+        return cli_ending.fail(str(error))
     except KeyboardInterrupt as interrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
-        print(f"augviz: it was interrupted; {str(interrupt) or 'what was under way has ended'}.", file=sys.stderr)
-        return 128 + signal.SIGINT
-    except BrokenPipeError:  # the reader has seen enough; what is left must not be flushed at exit
-        _drop_output()
+        return cli_ending.interrupted(str(interrupt))
     except Exception as error:  # noqa: BLE001 - scripts are promised one line, never a traceback
         last = (str(error).strip().splitlines() or [""])[-1]
-        return _fail(f"this is a bug in augviz: {type(error).__name__}: {last}")
+        return cli_ending.fail(f"this is a bug in augviz: {type(error).__name__}: {last}")
     return status
 
 
-def _print(text: str, status: int) -> int:
-    """Print what a command found; its status is what was found, also where the reader has seen enough."""
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    printed = io.StringIO()
     try:
-        print(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _drop_output()
-    return status
-
-
-def _drop_output() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _fail(message: str) -> int:
-    print(f"augviz: {' '.join(message.split())}", file=sys.stderr)
-    return FAILED
+        with contextlib.redirect_stdout(printed):
+            return parser(COMMANDS).parse_args(arguments)
+    except SystemExit:  # after the help, of which argparse would not say that it cannot be written
+        show(printed.getvalue(), end="")
+        raise
 
 
 def _leave(number: int, _frame: object) -> None:
@@ -91,7 +80,7 @@ def _leave(number: int, _frame: object) -> None:
 
 def _info(options: argparse.Namespace) -> None:
     info = work("describe", {"path": options.image, "input": {}})["info"]
-    print(json.dumps(info, indent=2) if options.json else _info_text(info))
+    show(json.dumps(info, indent=2) if options.json else _info_text(info))
 
 
 def _draw(options: argparse.Namespace) -> None:
@@ -99,7 +88,7 @@ def _draw(options: argparse.Namespace) -> None:
     found = work("draw", request)["draw"]
     steps = [{key: step[key] for key in DRAW_KEYS} for step in found["steps"]]
     draw = {"seed": found["seed"], "steps": steps}
-    print(json.dumps(draw, indent=2, allow_nan=False) if options.json else _draw_text(draw))
+    show(json.dumps(draw, indent=2, allow_nan=False) if options.json else _draw_text(draw))
 
 
 def _preview(options: argparse.Namespace) -> None:
@@ -118,7 +107,7 @@ def _export(options: argparse.Namespace) -> None:
 
     pipeline = _read_pipeline(options.pipeline)
     if options.form == "draw":
-        sys.stdout.write(_draw_script(pipeline, options))
+        show(_draw_script(pipeline, options), end="")
         return
     facts = None
     if options.image is not None:
@@ -129,7 +118,7 @@ def _export(options: argparse.Namespace) -> None:
     case = Case(pipeline, facts)
     said = remarks(case, advise(case))
     text = export.compose(pipeline, said) if options.form == "compose" else export.dataset(pipeline, facts, said)
-    sys.stdout.write(text)
+    show(text, end="")
 
 
 def _draw_script(pipeline: Pipeline, options: argparse.Namespace) -> str:
@@ -150,7 +139,8 @@ def _advise(options: argparse.Namespace) -> int:
     said = {"stride": options.stride, "validation": options.validation, "targets": options.targets}
     case = cli_advise.case_of(pipeline, options.image, options.seed, work, **said)
     text, has_error = cli_advise.printed(case, options.json)
-    return _print(text, FOUND if has_error else 0)
+    show(text)
+    return FOUND if has_error else 0
 
 
 def _audit(options: argparse.Namespace) -> int:
@@ -163,31 +153,32 @@ def _audit(options: argparse.Namespace) -> int:
     finally:
         if sys.stderr.isatty():
             erase_progress()
-    return _print(text, cli_audit.FAILED if has_failed else 0)
+    show(text)
+    return cli_audit.FAILED if has_failed else 0
 
 
 def _profile(options: argparse.Namespace) -> None:
     from augviz import cli_profile
 
     cli_profile.check_repeats(options.repeats)
-    is_shown = not options.json or sys.stdout.isatty()
+    is_shown = not options.json or (sys.stdout is not None and sys.stdout.isatty())
     outlook = cli_profile.Outlook(parts=2)
 
     def measured(function: str, request: Mapping[str, Any]) -> dict[str, Any]:
         outlook.begin_part()
         return work(function, request, (lambda *told: show_line(outlook.text(*told))) if is_shown else None)
 
-    print(cli_profile.profile(_request(options), options.repeats, options.way, measured, options.json))
+    show(cli_profile.profile(_request(options), options.repeats, options.way, measured, options.json))
 
 
 def _estimate(options: argparse.Namespace) -> None:
     from augviz import cli_profile
 
-    print(cli_profile.estimate(_request(options), work, options.json))
+    show(cli_profile.estimate(_request(options), work, options.json))
 
 
 def _memory(options: argparse.Namespace) -> None:
-    print(cli_memory.printed(options, _read_pipeline, work))
+    show(cli_memory.printed(options, _read_pipeline, work))
 
 
 def _import(options: argparse.Namespace) -> None:
@@ -197,7 +188,7 @@ def _import(options: argparse.Namespace) -> None:
     with unfinished(Path(options.out), (".json",)) as path:
         path.write_text(saved.dumps(found.pipeline) + "\n", encoding="utf-8")
     for note in found.notes:
-        print(note)
+        show(str(note))
 
 
 COMMANDS: dict[str, Command] = {
@@ -266,7 +257,7 @@ def _write(function: str, options: argparse.Namespace, more: Mapping[str, Any]) 
     with unfinished(Path(options.out)) as path:
         value = work(function, {**request, **more, "out": os.fspath(path)})
     if value.get("mapping", "").startswith("linear"):
-        print(f"minimum {value['low']!r}, maximum {value['high']!r}, shown as 0 and 255")
+        show(f"minimum {value['low']!r}, maximum {value['high']!r}, shown as 0 and 255")
 
 
 def _info_text(info: Mapping[str, Any]) -> str:

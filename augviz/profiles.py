@@ -10,6 +10,7 @@ import os
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from augviz import machine
@@ -204,7 +205,7 @@ def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[str,
 
 def megapixels_text(megapixels: float) -> str:
     """Megapixels, or as many a second, in three significant digits, and never as a power of ten."""
-    return f"{megapixels:.0f}" if megapixels >= 100 else f"{megapixels:.3g}"
+    return f"{megapixels:.0f}" if megapixels >= 100 else f"{Decimal(f'{megapixels:.3g}'):f}"
 
 
 def remaining_seconds(elapsed: float, fraction: float | None) -> float | None:

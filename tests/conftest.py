@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from augviz import context
 from augviz.settings import get_settings
+from augviz.uploads import get_uploads
 from tests import chromium
 
 MAIN = sys.modules["__main__"]
@@ -31,6 +32,20 @@ def the_main_module_stays() -> Iterator[None]:
     """AppTest leaves the page that it has run as the main module, which processes that are spawned later would run again."""
     yield
     sys.modules["__main__"] = MAIN
+
+
+@pytest.fixture
+def own_uploads() -> Iterator[None]:
+    """Settings and uploads are made anew for the test; those of tests before it are closed first, not only forgotten."""
+    _forget_uploads()
+    yield
+    _forget_uploads()
+
+
+def _forget_uploads() -> None:
+    get_uploads().close()
+    get_uploads.cache_clear()
+    get_settings.cache_clear()
 
 
 @pytest.fixture

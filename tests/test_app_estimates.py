@@ -18,10 +18,8 @@ from augviz.estimating import get_estimating
 from augviz.facts import draw_from_json, facts_from_json
 from augviz.model import Pipeline, Step
 from augviz.recipes import Recipe
-from augviz.settings import get_settings
 from augviz.ui import explore, figures
 from augviz.units import bytes_text
-from augviz.uploads import get_uploads
 from augviz.workers import get_pool
 from tests.live import ROOT
 
@@ -31,15 +29,12 @@ FLIP = Step("f", "HorizontalFlip", (), 1.0)
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_uploads: None) -> Iterator[Path]:
     """Costs and files of visitors are in a folder of the test."""
     monkeypatch.setenv("AUGVIZ_CACHE_FOLDER", str(tmp_path))
-    for cached in (get_settings, get_uploads, get_estimating):
-        cached.cache_clear()
+    get_estimating.cache_clear()
     yield tmp_path
-    get_uploads().close()
-    for cached in (get_settings, get_uploads, get_estimating):
-        cached.cache_clear()
+    get_estimating.cache_clear()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from augviz.model import Pipeline, Step
 from augviz.settings import get_settings
 from augviz.sources import SourceRef
 from augviz.ui import exact_preview as section
-from augviz.uploads import get_uploads
 from tests.live import ROOT
 from tests.samples import rgb
 
@@ -26,16 +24,11 @@ NOISE = Step("n", "GaussNoise", p=1.0)
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_uploads: None) -> Path:
     """Files of visitors go to a folder of the test, which is also the one that images are opened from."""
     monkeypatch.setenv("AUGVIZ_CACHE_FOLDER", str(tmp_path / "cache"))
     monkeypatch.setenv("AUGVIZ_FOLDERS", str(tmp_path))
-    for cached in (get_settings, get_uploads):
-        cached.cache_clear()
-    yield tmp_path
-    get_uploads().close()
-    for cached in (get_settings, get_uploads):
-        cached.cache_clear()
+    return tmp_path
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,15 +25,10 @@ SHELL = ROOT / "augviz" / "ui" / "shell.py"
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_uploads: None) -> Path:
     """Files of visitors go to a folder of the test."""
     monkeypatch.setenv("AUGVIZ_CACHE_FOLDER", str(tmp_path))
-    for cached in (get_settings, get_uploads):
-        cached.cache_clear()
-    yield tmp_path
-    get_uploads().close()
-    for cached in (get_settings, get_uploads):
-        cached.cache_clear()
+    return tmp_path
 
 
 @pytest.fixture

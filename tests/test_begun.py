@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,13 @@ from augviz import begun
 from augviz.begun import Begun
 from augviz.jobs import start_job
 from augviz.series import Figure
-from augviz.settings import get_settings
 from augviz.uploads import get_uploads
 from tests.live import until
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_uploads: None) -> None:
     monkeypatch.setenv("AUGVIZ_CACHE_FOLDER", str(tmp_path / "cache"))
-    for cached in (get_settings, get_uploads):
-        cached.cache_clear()
-    yield
-    get_uploads().close()
-    for cached in (get_settings, get_uploads):
-        cached.cache_clear()
 
 
 def task(function: str, **args: Any) -> Figure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -52,9 +53,10 @@ SHOWN = """([x, y, name]) => {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A photograph of odd sides in full colour, and a flat one of 100,000 pixels a side with three details."""
+    """A photograph of odd sides in full colour, a flat one of 100,000 pixels a side with three details, and one pixel."""
     made = tmp_path_factory.mktemp("images")
     photo().write_to_file(str(made / "photo.tif"), tile=True)
+    rgb(1, 1).write_to_file(str(made / "one.tif"))
     shared_tiles.flat(made / "flat.tif", FLAT_SIDE, {(0, 0): detail(), (195, 195): detail(), (390, 12): detail()})
     assert (made / "flat.tif").stat().st_size < 200e6
     return made
@@ -143,6 +145,24 @@ def pointed(page: Page, dx: float = 0, dy: float = 0, name: str = "main") -> tup
     told = viewer(page).locator(".position").inner_text().replace("x ", "").replace("y ", "").split(", ")
     shown = colour(page, round(box["x"]) + x - box["x"] + 0.01, round(box["y"]) + y - box["y"] + 0.01, name)
     return int(told[0]), int(told[1]), shown
+
+
+def probed(page: Page, name: str = "main") -> list[int]:
+    """The pixel whose values a click on the middle pixel of the screen of a map asks for."""
+    box = viewer(page).locator(f".map.{name}").bounding_box()
+    assert box
+    with page.expect_request("**/probe/*.json*", timeout=20_000) as asked:
+        page.mouse.click(box["x"] + box["width"] // 2, box["y"] + box["height"] // 2)
+    query = parse_qs(urlsplit(asked.value.url).query)
+    return [int(query["x"][0]), int(query["y"][0])]
+
+
+def resized(page: Page, width: int, height: int) -> None:
+    """Have another viewport, and wait until the viewer has been laid out in it."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_function("([width, height]) => innerWidth === width && innerHeight === height", arg=[width, height])
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    settled(page)
 
 
 def colour(page: Page, x: float, y: float, name: str = "main") -> list[int] | None:
@@ -422,6 +442,48 @@ def test_it_fills_the_screen_has_a_scale_and_an_overview_that_leads_there(page: 
     page.wait_for_function("() => document.fullscreenElement !== null")
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (1281, 900), (1280, 901), (1281, 901)])
+def test_a_place_that_is_gone_to_is_in_the_middle_at_each_zoom(
+    page: Page, server: LiveServer, width: int, height: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    visit(page, server, "photo.tif")
+    for x, y in [(700, 500), (701, 500), (699, 499), (702, 503), (0, 0), (1700, 1334), (300, 1000)]:
+        go(page, x, y)
+        assert (zoom_text(page), center(page), probed(page)) == ("100 %", [x, y], [x, y])
+    for percent in ("200 %", "400 %", "3200 %"):
+        while zoom_text(page) != percent:
+            viewer(page).get_by_role("button", name="Zoom in").click()
+        for x, y in [(1700, 1334), (701, 500), (700, 500), (0, 0)]:
+            go(page, x, y)
+            assert (center(page), probed(page)) == ([x, y], [x, y])
+
+
+def test_the_middle_stays_when_the_viewer_s_size_changes(page: Page, server: LiveServer) -> None:
+    visit(page, server, "photo.tif")
+    go(page, 700, 500)
+    for width, height in [(1280, 901), (1281, 900), (1283, 902), (1340, 801), (1280, 800)]:
+        resized(page, width, height)
+        assert (center(page), probed(page)) == ([700, 500], [700, 500])
+    look(page, "Side by side")
+    for name in ("main", "twin"):
+        assert probed(page, name) == [700, 500]
+
+
+@pytest.mark.parametrize("height", [900, 901])
+def test_an_image_of_one_pixel_is_in_the_middle_however_it_is_looked_at(
+    page: Page, server: LiveServer, height: int
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": height})
+    visit(page, server, "one.tif")
+    assert (center(page), probed(page)) == ([0, 0], [0, 0])
+    viewer(page).get_by_role("button", name="Zoom out").click()
+    settled(page)
+    assert center(page) == [0, 0]
+    go(page, 0, 0)
+    assert (zoom_text(page), center(page), probed(page)) == ("100 %", [0, 0], [0, 0])
+
+
 def test_a_place_outside_is_refused_where_it_was_typed(page: Page, server: LiveServer) -> None:
     visit(page, server, "photo.tif")
     form = viewer(page).locator(".goto")
@@ -450,7 +512,7 @@ def test_100000_pixels_a_side_are_looked_at_like_any_other_image(page: Page, ser
     assert center(page) == pytest.approx([FLAT_SIDE // 2] * 2, abs=256)  # a pixel of the screen
 
     column = FLAT_SIDE - 1 - (195 * 256 + 128)
-    go(page, column, 195 * 256 + 128)
+    go(page, column, 195 * 256 + 144)  # between two lines
     x, y = middle(page)
     red = colour(page, x, y)
     assert red is not None

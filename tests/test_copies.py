@@ -28,16 +28,11 @@ GREY = Header(100, 50, 1, "uchar", "b-w")
 
 
 @pytest.fixture(autouse=True)
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_uploads: None) -> Settings:
     """A cache folder of its own; its uploads too."""
     monkeypatch.setenv("AUGVIZ_CACHE_FOLDER", str(tmp_path / "cache"))
     monkeypatch.setenv("AUGVIZ_FOLDERS", str(tmp_path))
-    get_settings.cache_clear()
-    get_uploads.cache_clear()
-    yield get_settings()
-    get_uploads().close()
-    get_settings.cache_clear()
-    get_uploads.cache_clear()
+    return get_settings()
 
 
 def picture(path: Path, width: int = 90) -> Path:

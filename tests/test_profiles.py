@@ -274,7 +274,18 @@ def test_memory_that_ran_out_is_told_with_what_is_allowed(limits: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(1073.7, "1074"), (999.6, "1000"), (99.96, "100"), (20.77, "20.8"), (0.377, "0.377")]
+    ("value", "text"),
+    [
+        (1073.7, "1074"),
+        (999.6, "1000"),
+        (99.96, "100"),
+        (20.77, "20.8"),
+        (0.377, "0.377"),
+        (1e-6, "0.000001"),
+        (0.00001234, "0.0000123"),
+        (1.5, "1.5"),
+        (0.0, "0"),
+    ],
 )
 def test_megapixels_are_never_written_as_a_power_of_ten(value: float, text: str) -> None:
     assert profiles.megapixels_text(value) == text

@@ -13,8 +13,7 @@ from augviz.errors import AugvizError
 from augviz.model import DTYPES, Pipeline
 from augviz.tile_routes import inspect_question, window_question
 from augviz.ui import address, desk, details, exact_preview, gate, page, scene, subject_bar
-from augviz.ui.page import escaped
-from augviz.ui.page import boundary
+from augviz.ui.page import boundary, escaped
 from augviz.ui.state import Scene, Shown
 from augviz.value_text import number_text
 

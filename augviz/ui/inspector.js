@@ -102,10 +102,11 @@ class Inspector {
     this.section.prepend(style);
     const options = {
       crs: L.CRS.Simple, attributionControl: false, zoomControl: false, zoomAnimation: false, fadeAnimation: false,
-      inertia: false, maxZoom: HIGHEST_ZOOM, wheelPxPerZoomLevel: 120, keyboard: true,
+      inertia: false, maxZoom: HIGHEST_ZOOM, wheelPxPerZoomLevel: 120, keyboard: true, trackResize: false,
     };
-    this.map = L.map(this.section.querySelector('.main'), options);
-    this.twin = L.map(this.section.querySelector('.twin'), { ...options, keyboard: false });
+    const Chart = mapClass(L);
+    this.map = new Chart(this.section.querySelector('.main'), options);
+    this.twin = new Chart(this.section.querySelector('.twin'), { ...options, keyboard: false });
     for (const [map, name] of [[this.map, 'after'], [this.map, 'before'], [this.twin, 'twin']]) {
       map.createPane(name).style.zIndex = name === 'before' ? 250 : 200;
     }
@@ -195,7 +196,7 @@ class Inspector {
     const box = this.stage.getBoundingClientRect();
     Object.assign(this.stage.style, { left: `${Math.round(box.left) - box.left}px`, top: `${Math.round(box.top) - box.top}px` });
     main.style.flex = this.mode === 'Side by side' ? `0 0 ${Math.floor(box.width / 2) - 1}px` : '';
-    for (const map of [this.map, this.twin]) map.invalidateSize({ animate: false });
+    for (const map of [this.map, this.twin]) map.resize();
     this.moved();
   }
 
@@ -211,7 +212,7 @@ class Inspector {
   moved() {
     if (!this.map || !this.map._loaded) return;
     const zoom = this.map.getZoom(), size = this.map.getSize(), s = 2 ** zoom, [left, top] = this.data.shift;
-    this.keep(zoom, s);
+    this.keep(zoom);
     this.follow(this.map, this.twin);
     const percent = s * 100;
     this.section.querySelector('.zoom').textContent = `${percent >= 1 ? number(Number(percent.toPrecision(3))) : number(Number(percent.toPrecision(2)))} %`;
@@ -223,8 +224,7 @@ class Inspector {
     this.outline();
     this.scaleBar(s);
     this.section.dataset.zoom = String(zoom);
-    const center = this.map.getCenter();
-    const at = [Math.floor(center.lng), Math.floor(-center.lat)];
+    const middle = this.map.middle(), at = [Math.floor(middle.x / s), Math.floor(middle.y / s)];
     this.section.dataset.center = at.join(',');
     const form = this.section.querySelector('.goto');
     form.elements.x.placeholder = at[0];
@@ -233,10 +233,10 @@ class Inspector {
   }
 
   // Leaflet moves by whole pixels of the screen: a place that is kept again and again must not creep.
-  keep(zoom, s) {
-    const now = this.map.getCenter(), before = kept.get(this.data.image);
-    const stays = before && before.zoom === zoom && Math.max(Math.abs(before.center.lat - now.lat), Math.abs(before.center.lng - now.lng)) * s < 1;
-    kept.set(this.data.image, { center: stays ? before.center : now, zoom, mode: this.mode, curtain: this.curtain });
+  keep(zoom) {
+    const before = kept.get(this.data.image);
+    const stays = before && before.zoom === zoom && this.map.project(before.center, zoom).floor().equals(this.map.middle());
+    kept.set(this.data.image, { center: stays ? before.center : this.map.getCenter(), zoom, mode: this.mode, curtain: this.curtain });
   }
 
   follow(from, to) {
@@ -386,7 +386,7 @@ class Inspector {
         found = await answer.json();
       }
       if (!answer.ok) { if (answer.status !== 409) place.replaceChildren(el('div', 'notes', found.error)); return; }
-      place.replaceChildren(this.table(x, y, found.steps));
+      place.replaceChildren(this.table(x, y, found.steps), ...found.reasons.map(text => el('div', 'hint', text)));
       const [from] = found.steps, [left, top] = this.data.shift, [across, down] = this.data.resized;
       if (from.x !== null) this.marks.push(this.dot(this.twin, (from.x + 0.5) * across + left - 0.5, (from.y + 0.5) * down + top - 0.5));
     } catch (error) {
@@ -499,6 +499,29 @@ class Inspector {
     if (this.twin) this.twin.remove();
     this.map = this.twin = null;
   }
+}
+
+let maps = null;
+
+// Leaflet has a place in the middle to the nearest pixel of the screen, which may show the pixel beside it, or nothing. Ours has
+// it in the middle pixel of the screen, which in a map of an even side is the one right of, or below, the middle.
+function mapClass(L) {
+  maps ??= L.Map.extend({
+    half() { return this.getSize().divideBy(2).floor(); },
+    // The middle pixel of the screen, in pixels of the screen from the corner of the result.
+    middle() { return this.getPixelBounds().min.add(this.half()); },
+    // What was in the middle stays there.
+    resize() {
+      if (!this._loaded) return;
+      const held = this.middle();
+      this.invalidateSize({ pan: false });
+      const by = held.subtract(this.middle());
+      if (by.x || by.y) this.panBy(by, { animate: false });
+    },
+    _getNewPixelOrigin(center, zoom) { return this.project(center, zoom).floor().subtract(this.half()).add(this._getMapPanePos()); },
+    _getCenterOffset(center) { return this._getNewPixelOrigin(center).subtract(this._pixelOrigin); },
+  });
+  return maps;
 }
 
 let tiles = null;
