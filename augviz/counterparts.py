@@ -2,7 +2,7 @@
 
 albumentations is not needed to run this project; where it is not installed, this module cannot be imported. The same work with
 the same values, but not always the same pixels: it rounds and interpolates by OpenCV. A step that it does otherwise is not in
-the table.
+the table; one that it does otherwise on some images only is refused as `equivalents.checked` says.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _brightness(firing: Firing) -> tuple[Any, ...]:
     _needs_8_bit(firing)
     alpha, beta, by_max = firing.params["alpha"], firing.params["beta"], firing.transform.brightness_by_max
     limits = {"brightness_limit": (beta, beta), "contrast_limit": (alpha - 1, alpha - 1)}
-    return (A.RandomBrightnessContrast(**limits, brightness_by_max=by_max, p=1.0),)
+    return (A.RandomBrightnessContrast(**limits, brightness_by_max=by_max, p=1.0), _first_bands)
 
 
 def _gamma(firing: Firing) -> tuple[Any, ...]:
@@ -113,11 +113,14 @@ def _normalize(firing: Firing) -> tuple[Any, ...]:
     return (A.Normalize(mean=mean, std=std, max_pixel_value=1.0, p=1.0),)
 
 
-class _Tensor:
-    """ToTensorV2 without PyTorch: the same array, seen as (bands, height, width)."""
+def _first_bands(image: Array) -> dict[str, Array]:
+    """The library drops what follows the third band when it changes the brightness of 8 bit."""
+    return {"image": np.ascontiguousarray(image[..., :3])}
 
-    def __call__(self, image: Array) -> dict[str, Array]:
-        return {"image": image.transpose(2, 0, 1)}
+
+def _tensor(image: Array) -> dict[str, Array]:
+    """ToTensorV2 without PyTorch: the same array, seen as (bands, height, width)."""
+    return {"image": image.transpose(2, 0, 1)}
 
 
 COUNTERPARTS: dict[str, Counterpart] = {
@@ -141,7 +144,7 @@ COUNTERPARTS: dict[str, Counterpart] = {
     "GaussianBlur": _gaussian,
     "MedianBlur": _median,
     "Normalize": _normalize,
-    "ToTensor": lambda firing: (_Tensor(),),
+    "ToTensor": lambda firing: (_tensor,),
     "NoOp": lambda firing: (A.NoOp(p=1.0),),
 }
 """What does the same work as each transform with the values that were drawn."""
@@ -168,19 +171,21 @@ def works(firings: tuple[Firing, ...]) -> tuple[tuple[str, Callable[[Array], Arr
             made = COUNTERPARTS[firing.name](firing)
         except (ValueError, TypeError, KeyError) as error:
             raise _refused(firing.name, error) from error
-        found += [(firing.name, functools.partial(_applied, transform, firing.name)) for transform in made]
+        found.append((firing.name, functools.partial(_applied, made, firing)))
     return tuple(found)
 
 
-def _applied(transform: Any, name: str, array: Array) -> Array:
+def _applied(transforms: tuple[Any, ...], firing: Firing, array: Array) -> Array:
     try:
-        return transform(image=array)["image"]
-    except (ValueError, TypeError, equivalents.OpenCVError) as error:
-        raise _refused(name, error) from error
+        for transform in transforms:
+            array = transform(image=array)["image"]
+        return equivalents.checked(array, firing)
+    except (ValueError, TypeError, KeyError, equivalents.OpenCVError) as error:
+        raise _refused(firing.name, error) from error
 
 
 def _refused(name: str, error: Exception) -> ArgumentError:
     if isinstance(error, ArgumentError):
         return ArgumentError(f"With albumentations this is not possible: {error}")
-    said = " ".join(str(error).split())
+    said = f"it does not know {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
     return ArgumentError(f"With albumentations this is not possible: {name}: {said}")

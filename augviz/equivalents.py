@@ -1,7 +1,7 @@
 """Each transform by numpy and OpenCV on an array: what a user does without pyvips.
 
 The same work with the same drawn values, but not the same pixels: OpenCV rounds, interpolates and blurs in its own ways. What
-has no equivalent is not in the table.
+has no equivalent is not in the table; what has none for some images only is refused by `checked`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,35 @@ BORDERS = {
     "mirror": cv2.BORDER_REFLECT,
     "repeat": cv2.BORDER_WRAP,
 }
+
+
+def checked(array: Array, firing: Firing) -> Array:
+    """`array`, with its one band, as what stands for a step. Raises ArgumentError where the library's result has another form.
+
+    Args:
+        array: (height, width, bands), or (height, width) of one band, as OpenCV leaves it; a tensor's (bands, height, width).
+    """
+    if array.ndim == 2:
+        array = array[:, :, None]
+    after = firing.after
+    wanted: tuple[int, ...] = (after.height, after.width, after.bands)
+    if firing.name == "ToTensor":
+        wanted = (after.bands, after.height, after.width)
+    dtype = np.dtype(DTYPES[after.format])
+    if array.shape == wanted and array.dtype == dtype:
+        return array
+    before = _form(firing.before.bands, DTYPES[firing.before.format])
+    found, library = _form(array.shape[-1], str(array.dtype)), _form(after.bands, str(dtype))
+    if found == library:
+        found, library = (" × ".join(map(str, shape)) for shape in (array.shape, wanted))
+    raise ArgumentError(
+        f"{firing.name} (step {firing.position}): it has no equivalent for {before}: the result would be {found}, where "
+        f"the library gives {library}."
+    )
+
+
+def _form(bands: int, dtype: str) -> str:
+    return f"{bands} {'band' if bands == 1 else 'bands'} of {dtype}"
 
 
 # Geometry
@@ -175,9 +204,13 @@ def _brightness(array: Array, firing: Firing) -> Array:
     by_max = firing.transform.brightness_by_max
     if array.dtype == np.uint8:
         offset = beta * 255 if by_max else alpha * beta * float(array.mean())
-        return _table(array, np.arange(256) * alpha + offset, firing)
+        table = np.arange(256) * alpha + offset
+        return _table(
+            np.ascontiguousarray(array[..., :3]), table, firing
+        )  # the library drops what follows the third band
     result = array.astype(np.float32) * np.float32(alpha)
-    result += np.float32(beta if by_max else beta * float(result.mean()))
+    most = 1.0 if array.dtype.kind == "f" else 65535  # which the library clips to 0 and 1 all the same
+    result += np.float32(beta * most if by_max else beta * float(result.mean()))
     return np.clip(result, 0.0, 1.0, out=result)
 
 
@@ -253,7 +286,12 @@ def _convolved(array: Array, firing: Firing) -> Array:
     names = ("kernel", "sharpening_matrix", "emboss_matrix")
     kernel = next(firing.params[name] for name in names if name in firing.params)
     scale = kernel.get("scale") if kernel.get_typeof("scale") else 1.0
-    return cv2.filter2D(array, -1, kernel.numpy().astype(np.float32) / scale)
+    taps, to = kernel.numpy().astype(np.float32) / scale, np.dtype(DTYPES[firing.after.format])
+    if array.dtype == to:
+        return cv2.filter2D(array, -1, taps)
+    return _as(
+        cv2.filter2D(array.astype(np.float32), -1, taps), to
+    )  # Sharpen and Emboss give 8 bit of whatever it was (D17)
 
 
 # Holes, types
@@ -267,15 +305,15 @@ def _holes(array: Array, firing: Firing) -> Array:
 
 
 def _channels(array: Array, firing: Firing) -> Array:
-    result = array.copy()
+    result = array.astype(DTYPES[firing.after.format])
     result[..., list(firing.params["channels_to_drop"])] = firing.transform.fill_value
     return result
 
 
 def _normalize(array: Array, firing: Firing) -> Array:
-    mean, std = (np.asarray(each, np.float32) for each in (firing.transform.mean, firing.transform.std))
-    result = array.astype(np.float32)
-    result -= mean
+    to = np.dtype(DTYPES[firing.after.format])
+    mean, std = np.broadcast_arrays(*(np.asarray(each, to) for each in (firing.transform.mean, firing.transform.std)))
+    result = np.subtract(array, mean, dtype=to)  # of one band with three means, the library makes three
     result /= std
     return result
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from augviz import catalog, memory
+from augviz import catalog, decoded, memory
 from augviz.advice.ratios import FLOAT_RATIOS
 from augviz.errors import ArgumentError
 from augviz.model import BYTES_PER_VALUE, DTYPES, Draw, DrawnLeaf, Header, ImageFacts
@@ -289,8 +289,22 @@ def streaming_bytes(source: Header, result: Header, tile_height: int | None) -> 
 def stream_bytes(draw: Draw, facts: ImageFacts) -> int:
     """What streaming a draw of a file takes, by arithmetic alone, the holes of dropouts included."""
     width, height = read(draw, facts)
+    if facts.tile is None:
+        working = streaming_bytes(draw.source, draw.result, None) - image_bytes(draw.source)
+        return decoded_bytes(draw, facts, working) + holes_bytes(draw)
     part = replace(draw.source, width=width, height=height)
-    return streaming_bytes(part, draw.result, facts.tile[1] if facts.tile else None) + holes_bytes(draw)
+    return streaming_bytes(part, draw.result, facts.tile[1]) + holes_bytes(draw)
+
+
+def decoded_bytes(draw: Draw, facts: ImageFacts, working: int, by_mean: frozenset[int] = frozenset()) -> int:
+    """What streaming takes of a file that is decoded whole.
+
+    Args:
+        working: bytes that streaming takes once all is decoded.
+        by_mean: positions of the steps that read all that they are given.
+    """
+    least = decoded.decoding_bytes(draw.source, draw.result, facts.loader)
+    return decoded.resident_bytes(draw, by_mean) + max(working, least)
 
 
 HOLE_BYTES = 450_000

@@ -13,7 +13,7 @@ import numpy as np
 from augviz import engine, resident
 from augviz.context import Context
 from augviz.environment import environment, threads
-from augviz.equivalents import EQUIVALENTS, Array
+from augviz.equivalents import EQUIVALENTS, Array, checked
 from augviz.errors import ArgumentError, AugvizError
 from augviz.firing import Firing, header
 from augviz.loading import reading
@@ -101,12 +101,12 @@ def by_opencv(firings: tuple[Firing, ...]) -> tuple[Work, ...]:
 
 def _done(firing: Firing, array: Array) -> Array:
     try:
-        return EQUIVALENTS[firing.name](array, firing)
-    except (cv2.error, KeyError) as error:
-        said = " ".join(str(error).split()) if isinstance(error, cv2.error) else f"there is no {error} in OpenCV"
-        raise ArgumentError(f"In memory this is not possible: {firing.name}: {said}") from error
+        return checked(EQUIVALENTS[firing.name](array, firing), firing)
     except AugvizError as error:
         raise ArgumentError(f"In memory this is not possible: {error}") from error
+    except (cv2.error, KeyError, ValueError) as error:
+        said = f"there is no {error} in OpenCV" if isinstance(error, KeyError) else " ".join(str(error).split())
+        raise ArgumentError(f"In memory this is not possible: {firing.name}: {said}") from error
 
 
 def check_possible(firings: tuple[Firing, ...]) -> None:
@@ -157,6 +157,4 @@ def worked(
         context.check()
         context.progress(span[0] + (span[1] - span[0]) * number / (len(steps) + 1), f"{name}, {step}")
         array = work(array)
-        if array.ndim == 2:  # OpenCV drops the band of an image that has one
-            array = array[:, :, None]
     return array

@@ -106,8 +106,10 @@ def estimate(subject: Subject, context: Context) -> dict[str, Any]:
     seconds, low, high = estimates.combined(found, cpu if arithmetic.measured_costs else None, threads())
     streaming = arithmetic.stream_bytes
     if measured is not None:
-        whole = 0 if facts.tile else estimates.image_bytes(source) - held_bytes
-        streaming = max(0, measured + whole) + estimates.holes_bytes(drawn.draw)
+        if facts.tile is None:
+            reading_all = frozenset(firing.position for firing in drawn.firings if by_mean(firing.transform))
+            measured = estimates.decoded_bytes(drawn.draw, facts, max(0, measured - held_bytes), reading_all)
+        streaming = measured + estimates.holes_bytes(drawn.draw)
     return {
         "seconds": seconds,
         "seconds_low": low,
@@ -155,13 +157,16 @@ def _stand_in(subject: Subject, context: Context) -> tuple[pyvips.Image, Seconds
     lines, seconds = FIRST_LINES, [Seconds(0.0, 0.0)]
     while True:
         image = open_image(subject.path, choice, access="sequential")
-        lines = min(image.height, lines * 4)
+        height, lines = image.height, min(image.height, lines * 4)
         with stopwatch(seconds):
             part = context.watch(image.crop(0, 0, image.width, lines), (0.0, 0.0)).copy_memory()
         context.close()
-        if seconds[-1].cpu >= SECONDS / 4 or lines == image.height:
+        if seconds[-1].cpu >= SECONDS / 4 or lines == height:
             break
-    share = image.height / lines
+    del image
+    gc.collect()
+    resident.give_back()  # what decoding took would count for the steps
+    share = height / lines
     across, down = -(-shape.width // part.width), -(-shape.height // part.height)
     whole = part.replicate(across, down).crop(0, 0, shape.width, shape.height)
     return whole, Seconds(seconds[-1].wall * share, seconds[-1].cpu * share), estimates.image_bytes(header(part))

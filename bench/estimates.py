@@ -7,6 +7,7 @@ within a tenth or 20 MB of what was measured, whichever is more.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import tempfile
@@ -18,8 +19,9 @@ from typing import Any
 from augviz import estimates, fidelity, presets, profiles, saved, synthetic
 from augviz.errors import AugvizError
 from augviz.estimates import Estimate
+from augviz.images import open_image
 from augviz.jobs import start_job
-from augviz.model import Header, Pipeline
+from augviz.model import Header, Pipeline, Step
 from augviz.profiles import Profile
 
 SEED = 1
@@ -78,18 +80,35 @@ def measured(path: Path, pipeline: Pipeline, repeats: int, most_bytes: int) -> C
     return Cell(estimate, streamed, held)
 
 
-def source(folder: Path, side: int) -> Path:
-    """A synthetic pyramid, made once."""
-    path = folder / f"tissue_{side}.tif"
+WHOLE: Mapping[str, Mapping[str, Any]] = {
+    "png": {"compression": 1},
+    "jpg": {},
+    "strips.tif": {"compression": "deflate"},
+}
+"""Endings of files that are decoded whole, with libvips' options of writing them."""
+
+PYRAMID = "tif"
+
+
+def source(folder: Path, side: int, ending: str = PYRAMID) -> Path:
+    """A synthetic pyramid, or its pixels in a file that is decoded whole, made once."""
+    path = folder / f"tissue_{side}.{PYRAMID}"
     if not path.exists():
         synthetic.make("tissue", side, path)
-    return path
+    if ending == PYRAMID:
+        return path
+    whole = folder / f"tissue_{side}.{ending}"
+    if not whole.exists():
+        open_image(str(path)).write_to_file(str(whole), **WHOLE[ending])
+    return whole
 
 
 def pipelines(count: int, side: int) -> Iterator[tuple[str, Pipeline]]:
-    """The presets, then generated pipelines, with what to call them."""
+    """The presets, then parts of the image and generated pipelines, with what to call them."""
     for preset in presets.PRESETS:
         yield preset.name, preset.pipeline
+    for part in (512, side // 4, side // 2):
+        yield f"CenterCrop {part}", Pipeline((Step("crop", "CenterCrop", (("height", part), ("width", part)), 1.0),))
     yield from fidelity.generated(count, Header(side, side, 3, "uchar", "srgb"), SEED)
 
 
@@ -120,6 +139,9 @@ def main() -> None:
     """Measure presets and generated pipelines at each size, and print the errors."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sides", type=int, nargs="+", default=[8192, 16384])
+    parser.add_argument(
+        "--files", nargs="+", default=[PYRAMID, "png"], choices=[PYRAMID, *WHOLE], help="kinds of files"
+    )
     parser.add_argument("--pipelines", type=int, default=10, help="generated pipelines of 3 to 5 steps")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--most-gb", type=float, default=8.0, help="results that need more are not held")
@@ -130,8 +152,8 @@ def main() -> None:
     )
     every: list[Cell] = []
     with tempfile.TemporaryDirectory() as temporary:
-        for side in options.sides:
-            path = source(options.folder or Path(temporary), side)
+        for side, ending in itertools.product(options.sides, options.files):
+            path = source(options.folder or Path(temporary), side, ending)
             cells: list[Cell] = []
             for label, pipeline in pipelines(options.pipelines, side):
                 try:
@@ -139,7 +161,7 @@ def main() -> None:
                 except AugvizError as error:
                     print(f"{label[:44]:44} | {error}", flush=True)
                     continue
-                print(row(f"{side} {label}", cells[-1]), flush=True)
+                print(row(f"{side} {ending} {label}", cells[-1]), flush=True)
             print(summary(cells), flush=True)
             every += cells
     print(f"all:\n{summary(every)}\nload {load()}")

@@ -396,6 +396,30 @@ def test_a_file_that_is_decoded_whole_counts_whole(folder: Path) -> None:
     assert found["stream_bytes"] >= 2048 * 2048 * 3
 
 
+@pytest.fixture(scope="module")
+def huge(folder: Path) -> Path:
+    """A black PNG of 110 MB of pixels, which libvips decodes into a temporary file."""
+    pyvips.Image.black(11_000, 10_000, bands=1).pngsave(str(folder / "huge.png"), compression=1)
+    return folder / "huge.png"
+
+
+def test_of_a_huge_file_that_is_decoded_whole_what_is_read_counts(huge: Path) -> None:
+    """In a fresh process, as it is asked for."""
+    request = {"path": str(huge), "input": {}, "pipeline": saved.dump(Pipeline((CROP,))), "seed": 0}
+    found = start_job("estimate", request, seconds=120, memory_bytes=0, threads=2).result().value
+
+    assert found["hold_bytes"] < 60e6
+
+
+def test_a_mean_is_of_all_of_a_huge_file(folder: Path) -> None:
+    pyvips.Image.black(9_000, 4_000, bands=3).copy(interpretation="srgb").pngsave(
+        str(folder / "rgb.png"), compression=1
+    )
+    by_mean = Step("m", "RandomBrightnessContrast", (("brightness_by_max", False),), 1.0)
+
+    assert estimated(folder / "rgb.png", by_mean, CROP)["stream_bytes"] >= 9_000 * 4_000 * 3
+
+
 def test_a_file_that_is_turned_upright_is_estimated_too(tmp_path: Path) -> None:
     image = noise(512).crop(0, 0, 512, 300)
     image.set_type(pyvips.GValue.gint_type, "orientation", 6)
