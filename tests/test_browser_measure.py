@@ -91,7 +91,9 @@ def test_steps_are_measured_told_and_taken_away(page: Page, server: LiveServer) 
     expect(page.locator(".st-key-measure-toolbar")).to_contain_text("tissue-1024.tif after HorizontalFlip, HEDShift")
 
 
-def test_a_page_that_is_loaded_anew_while_something_is_measured_brings_the_answer(page: Page, server: LiveServer) -> None:
+def test_a_page_that_is_loaded_anew_while_something_is_measured_brings_the_answer(
+    page: Page, server: LiveServer
+) -> None:
     visit(page, server, 1024, FLIP, STAIN)
     page.locator(".st-key-measure-start button").click()
     expect(page.locator(".st-key-measure-progress")).to_contain_text("Streamed to a file", timeout=TIMEOUT_MS)
