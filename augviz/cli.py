@@ -185,7 +185,7 @@ def _import(options: argparse.Namespace) -> None:
     from augviz import parse, saved
 
     found = parse.read(_read_text(options.file), _name(options.file), number=options.number)
-    with unfinished(Path(options.out), (".json",)) as path:
+    with unfinished(Path(options.out), (".json",), reads=(options.file,)) as path:
         path.write_text(saved.dumps(found.pipeline) + "\n", encoding="utf-8")
     for note in found.notes:
         show(str(note))
@@ -254,7 +254,7 @@ def _request(options: argparse.Namespace) -> dict[str, Any]:
 def _write(function: str, options: argparse.Namespace, more: Mapping[str, Any]) -> None:
     """Have a worker write `options.out`, and print the range of values where a .png had to stretch it."""
     request = _request(options)
-    with unfinished(Path(options.out)) as path:
+    with unfinished(Path(options.out), reads=(options.image, options.pipeline)) as path:
         value = work(function, {**request, **more, "out": os.fspath(path)})
     if value.get("mapping", "").startswith("linear"):
         show(f"minimum {value['low']!r}, maximum {value['high']!r}, shown as 0 and 255")

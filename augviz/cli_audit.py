@@ -15,6 +15,7 @@ from typing import Any
 from augviz import audit
 from augviz.audit import Plan, Tell
 from augviz.audit_totals import Totals
+from augviz.cli_work import is_same
 from augviz.errors import ArgumentError
 from augviz.model import Pipeline
 from augviz.sources import IMAGE_SUFFIXES
@@ -81,20 +82,12 @@ def _check_outputs(options: argparse.Namespace) -> None:
     """Raises ArgumentError where writing would end something that the audit reads or writes as well."""
     pipeline = None if options.pipeline == "-" else options.pipeline
     for name, written in (("--records", options.records), ("--csv", options.csv)):
-        if written and pipeline and _is_same(written, pipeline):
+        if written and pipeline and is_same(written, pipeline):
             raise ArgumentError(f"{name}: {written} is the file of the pipeline; name another one.")
         if written and any(Path(one).suffix.lower() in IMAGE_SUFFIXES for one in (written, os.path.realpath(written))):
             raise ArgumentError(f"{name}: {written} has the name of an image; name another file.")
-    if options.records and options.csv and _is_same(options.records, options.csv):
+    if options.records and options.csv and is_same(options.records, options.csv):
         raise ArgumentError(f"--csv: {options.csv} is the file of --records, which would be lost; name another one.")
-
-
-def _is_same(one: str, other: str) -> bool:
-    """Whether two paths lead to one file, or would."""
-    try:
-        return os.path.samefile(one, other)
-    except OSError:  # one of them is not there
-        return os.path.normcase(os.path.realpath(one)) == os.path.normcase(os.path.realpath(other))
 
 
 def _kept(records: str | None) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,14 +115,17 @@ def _run(
 
 
 @contextlib.contextmanager
-def unfinished(out: Path, suffixes: tuple[str, ...] = OUTPUT_SUFFIXES, option: str = "-o") -> Iterator[Path]:
+def unfinished(
+    out: Path, suffixes: tuple[str, ...] = OUTPUT_SUFFIXES, option: str = "-o", reads: Sequence[str] = ()
+) -> Iterator[Path]:
     """A file to write to; it gets the name `out` of the option when the block ends well, else nothing of it is left.
 
     Args:
         suffixes: endings that the name may have, in small letters.
+        reads: paths of what the command reads, which must not be lost.
 
     Raises:
-        ArgumentError: nothing can be written by that name.
+        ArgumentError: nothing can be written by that name, or it is that of a file that is read.
         ImageError: writing failed.
     """
     if out.suffix.lower() not in suffixes:
@@ -131,6 +134,8 @@ def unfinished(out: Path, suffixes: tuple[str, ...] = OUTPUT_SUFFIXES, option: s
         raise ArgumentError(f"{option}: {out} is a folder.")
     if not out.parent.is_dir():
         raise ArgumentError(f"{option}: there is no folder {out.parent}.")
+    if any(is_same(out, one) for one in reads):
+        raise ArgumentError(f"{option}: {out} is read by this command, and would be lost; name another file.")
     try:
         # A folder, because a worker that crashes leaves its own unfinished file beside the one it was to write.
         with tempfile.TemporaryDirectory(prefix=".augviz-", dir=out.parent) as folder:
@@ -139,3 +144,11 @@ def unfinished(out: Path, suffixes: tuple[str, ...] = OUTPUT_SUFFIXES, option: s
             os.replace(path, out)
     except OSError as error:
         raise ImageError(f"{out}: the file cannot be written: {error.strerror}.") from error
+
+
+def is_same(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Whether two paths lead to one file, or would."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:  # one of them is not there
+        return os.path.normcase(os.path.realpath(one)) == os.path.normcase(os.path.realpath(other))

@@ -48,6 +48,28 @@ sys.exit(cli.main())
 """
 
 
+@pytest.mark.parametrize("spelling", ["the same", "by a link", "roundabout"])
+def test_what_is_read_is_never_written_over(rgb: str, tmp_path: Path, spelling: str) -> None:  # noqa: F811
+    image = tmp_path / "mine.png"
+    image.write_bytes(Path(rgb).read_bytes())
+    path = pipeline(tmp_path, {"transform": "HorizontalFlip", "p": 1})
+    out = {
+        "the same": image,
+        "by a link": tmp_path / "link.png",
+        "roundabout": tmp_path / ".." / tmp_path.name / "mine.png",
+    }
+    if spelling == "by a link":
+        out[spelling].symlink_to(image)
+    before = image.read_bytes()
+
+    for command in ("apply", "preview"):
+        said = failure(command, str(image), path, "-o", out[spelling])
+
+        assert said.endswith("is read by this command, and would be lost; name another file.")
+    assert "would be lost" in failure("import", path, "-o", path)
+    assert image.read_bytes() == before
+
+
 def test_a_crash_of_the_library_is_reported_as_one(rgb: str, tmp_path: Path) -> None:  # noqa: F811
     path, folder = pipeline(tmp_path, *BLUR, KILLER), tmp_path / "results"
     folder.mkdir()
