@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client.exposition import generate_latest
 
 from augviz import audit, audit_jobs, events, metrics, saved
 from augviz.audit import Plan
@@ -49,6 +48,8 @@ def log() -> Iterator[io.StringIO]:
 
 def counted() -> dict[str, float]:
     """Every sample, by name and labels."""
+    from prometheus_client.exposition import generate_latest  # not where only what needs PyTorch is tested
+
     found = SAMPLE.findall(generate_latest(metrics._registry).decode())
     return {name + (f"{{{labels}}}" if labels else ""): float(value) for name, labels, value in found}
 
