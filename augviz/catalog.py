@@ -37,6 +37,7 @@ __all__ = [
     "INTERPOLATORS",
     "KERNELS",
     "PAIR_KINDS",
+    "RESIZES",
     "TRANSFORMS",
     "bounds",
     "changed_args",
@@ -58,6 +59,8 @@ FILLS = {"Rotate": "value", "Affine": "cval", "ElasticTransform": "value"}
 """The argument by which a transform that fills what is outside the image is told with what."""
 CROPS = frozenset({"RandomCrop", "CenterCrop", "Crop", "CropOrPad"})
 """Transforms that need no more of their input than they keep of it. CropOrPad alone may also add to it."""
+RESIZES: tuple[str, ...] = tuple(row.name for row in rows.RESIZE)
+"""Transforms that make the image larger or smaller by making values at positions between its pixels."""
 WIDER_INTEGERS = ("ushort", "short", "uint", "int")
 """libvips' formats of whole numbers that are wider than 8 bit."""
 FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(row.family for row in rows.ROWS))

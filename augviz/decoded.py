@@ -25,8 +25,6 @@ DECODING_LINES_BY_LOADER: Mapping[str, int] = {"jpegload": 1150, "pngload": 750}
 DECODING_BYTES = 3_500_000
 """What decoding takes beside lines."""
 
-_RESIZES = frozenset({"Resize", "RandomScale", "LongestMaxSize", "SmallestMaxSize"})
-
 
 def is_in_a_file(source: Header) -> bool:
     """Whether libvips decodes an image of that size, if its file cannot be read by regions, into a temporary file."""
@@ -90,7 +88,7 @@ def _before(leaf: DrawnLeaf, box: Box) -> Box:
             (a, b, *_), (c, d, *_) = values["matrix"][:2]
             size = abs(a * d - b * c)
             box = _around(box, (d / size, b / size), (c / size, a / size)) if size else (math.inf, math.inf)
-        elif leaf.transform in _RESIZES:
+        elif leaf.transform in catalog.RESIZES:
             box = box[0] * leaf.before.width / leaf.after.width, box[1] * leaf.before.height / leaf.after.height
     return box
 

@@ -15,12 +15,10 @@ from typing import Any
 
 import pyvips
 
-from augviz import scale, system_libvips
+from augviz import catalog, scale, system_libvips
 from augviz.engine import replay
 from augviz.firing import Firing, by_mean
 from augviz.model import BYTES_PER_VALUE, Header
-
-RESIZING = frozenset({"Resize", "RandomScale", "LongestMaxSize", "SmallestMaxSize"})
 
 ROWS_HELD = 256
 """Rows that are kept of strips, above those that are being made: those of a viewer's tile."""
@@ -32,7 +30,7 @@ _BYTES = 48_000_000
 
 def resamples(transform: str, before: Header, after: Header) -> bool:
     """Whether a step makes values at positions between pixels."""
-    if transform in RESIZING:
+    if transform in catalog.RESIZES:
         return (before.width, before.height) != (after.width, after.height)
     return transform in scale.TURNING
 

@@ -129,7 +129,7 @@ _SHRINKS_AT_MOST = 8
 def too_much(firings: tuple[Firing, ...]) -> Firing | None:
     """The step after which a tile would have to read too many pixels, if there is one."""
     for firing in firings:
-        if firing.name in pieces.RESIZING:
+        if firing.name in catalog.RESIZES:
             area = firing.before.width * firing.before.height / (firing.after.width * firing.after.height)
             if area > _SHRINKS_AT_MOST**2:
                 return firing
@@ -200,7 +200,7 @@ def resized(drawn: Drawn) -> tuple[float, float]:
     """Result pixels for each pixel of the source, across and down, by the steps that resize."""
     across = down = 1.0
     for firing in drawn.firings:
-        if firing.name in pieces.RESIZING:
+        if firing.name in catalog.RESIZES:
             across *= firing.after.width / firing.before.width
             down *= firing.after.height / firing.before.height
     return across, down
@@ -218,7 +218,7 @@ def microns_per_pixel(drawn: Drawn, source: float | None) -> float | None:
             if not math.isclose(across, down, rel_tol=1e-3) or abs(linear[:, 0] @ linear[:, 1]) > 1e-3 * across * down:
                 return None
             larger *= float(across)
-        elif firing.name in pieces.RESIZING:
+        elif firing.name in catalog.RESIZES:
             before, after = firing.before, firing.after
             across, down = after.width / before.width, after.height / before.height
             if not math.isclose(across, down, rel_tol=1e-2):

@@ -22,7 +22,6 @@ _AFFINE_DEFAULTS: dict[str, Value] = {
 """What Affine does where none of its five ranges is given, the rotation left out."""
 
 _BLURS = ("Blur", "GaussianBlur", "MedianBlur", "MotionBlur", "AdvancedBlur")
-_RESIZES = ("Resize", "LongestMaxSize", "SmallestMaxSize", "RandomScale")
 _MIRRORS = ("HorizontalFlip", "VerticalFlip")
 _QUARTER = 90.0
 _QUARTER_TURNS = ("Transpose", "RandomRotate90")
@@ -137,7 +136,7 @@ def resizes(case: Case) -> Iterator[Hit]:
     """
     steps = list(case.steps())
     for number, step in enumerate(steps):
-        if step.transform not in _RESIZES or case.chance(step) <= 0:
+        if step.transform not in catalog.RESIZES or case.chance(step) <= 0:
             continue
         first = _resize_before(case, steps[:number], step)
         if first is None or _degrades(case, first, step):
@@ -157,7 +156,7 @@ def _resize_before(case: Case, steps: list[Step], step: Step) -> Step | None:
     for other in reversed(steps):
         if catalog.transform(other.transform).family == "Crop and pad":
             return None
-        if other.transform in _RESIZES and together(case, other, step):
+        if other.transform in catalog.RESIZES and together(case, other, step):
             return other
     return None
 

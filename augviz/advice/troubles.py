@@ -132,7 +132,6 @@ def _centred(case: Case, step: Step) -> Fix:
 
 
 _NOTE, _WARNING, _ERROR = Severity.NOTE, Severity.WARNING, Severity.ERROR
-_RESIZES = ("Resize", "LongestMaxSize", "SmallestMaxSize", "RandomScale")
 
 TROUBLES: tuple[Trouble, ...] = (
     # what raises
@@ -276,7 +275,7 @@ TROUBLES: tuple[Trouble, ...] = (
         _turns,
     ),
     Trouble(
-        _RESIZES,
+        catalog.RESIZES,
         "mask",
         _NOTE,
         "resamples a mask by nearest, off by up to a pixel against the image (D30)",
@@ -284,7 +283,7 @@ TROUBLES: tuple[Trouble, ...] = (
         _resizes,
     ),
     Trouble(
-        _RESIZES,
+        catalog.RESIZES,
         "bboxes",
         _NOTE,
         "shifts an image that it enlarges by half a pixel, and not the boxes (D31)",
@@ -292,7 +291,7 @@ TROUBLES: tuple[Trouble, ...] = (
         _enlarges,
     ),
     Trouble(
-        _RESIZES,
+        catalog.RESIZES,
         "keypoints",
         _NOTE,
         "shifts an image that it enlarges by half a pixel, and not the keypoints (D31)",
