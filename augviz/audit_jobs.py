@@ -5,7 +5,6 @@ At most one runs on this machine at a time, at low priority: it takes every work
 
 from __future__ import annotations
 
-import logging
 import secrets
 import threading
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
-from augviz import audit_dask, audit_kept, audit_records, audit_report, audit_run, events, jobs, metrics
+from augviz import audit_dask, audit_kept, audit_records, audit_report, audit_run, jobs
 from augviz.audit import Plan
 from augviz.audit_totals import Totals
 from augviz.child import outcome_of
@@ -67,7 +66,7 @@ class AuditJob:
 
     def begin(self) -> None:
         """Start the thread."""
-        note_start(self.id, FUNCTION, self.visitor)
+        jobs.note_start(self.id, FUNCTION, self.visitor)
         self._thread.start()
 
     @property
@@ -149,7 +148,7 @@ class AuditJob:
         self._report = audit_report.document(self.plan, totals)
         self._outcome = outcome
         word = outcome_of(self.error) if outcome else "cancelled"
-        note_end(self.id, FUNCTION, self.visitor, word, time.monotonic() - self._began)
+        jobs.note_end(self.id, FUNCTION, self.visitor, word, time.monotonic() - self._began)
         self._on_end(self)
 
     def _publish(self, totals: Totals) -> None:
@@ -159,20 +158,6 @@ class AuditJob:
             self._report = audit_report.document(self.plan, totals)
             after = time.monotonic()
             self._next_report = after + max(PUBLISH_SECONDS, 10 * (after - now))
-
-
-def note_start(job_id: str, function: str, visitor: str) -> None:
-    """Log that long work of audits has begun, as of any job."""
-    events.tell("job_start", id=job_id[:8], function=function, visitor=visitor)
-
-
-def note_end(job_id: str, function: str, visitor: str, outcome: str, seconds: float) -> None:
-    """Count and log that it has ended, and how: a word of `outcome_of`."""
-    metrics.count("jobs", function=function, outcome=outcome)
-    metrics.observe("job_seconds", seconds, function=function)
-    level = logging.WARNING if outcome in ("crashed", "timed_out", "bug") else logging.INFO
-    names = {"id": job_id[:8], "function": function, "visitor": visitor}
-    events.tell("job_end", level=level, **names, outcome=outcome, seconds=seconds)
 
 
 _running: list[AuditJob] = []

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from augviz import audit_jobs, audit_records, audit_report, jobs
+from augviz import audit_records, audit_report, jobs
 from augviz.audit import Asked, Finding, Plan
 from augviz.child import Call, Child, outcome_of
 from augviz.context import Context
@@ -45,7 +45,7 @@ async def pieces(plan: Plan, records: Path, visitor: str = "") -> AsyncGenerator
     """
     leave = jobs.take_place(visitor)
     job_id, began, outcome = secrets.token_urlsafe(12), time.monotonic(), "cancelled"
-    audit_jobs.note_start(job_id, FUNCTION, visitor)
+    jobs.note_start(job_id, FUNCTION, visitor)
     try:
         async with aclosing(_made(plan, records, leave)) as made:
             async for piece in made:
@@ -56,7 +56,7 @@ async def pieces(plan: Plan, records: Path, visitor: str = "") -> AsyncGenerator
         raise
     finally:
         leave()
-        audit_jobs.note_end(job_id, FUNCTION, visitor, outcome, time.monotonic() - began)
+        jobs.note_end(job_id, FUNCTION, visitor, outcome, time.monotonic() - began)
 
 
 async def _made(plan: Plan, records: Path, on_limit: Callable[[], None]) -> AsyncGenerator[bytes, None]:

@@ -116,11 +116,21 @@ class Job:
         if word == "crashed" and self._call.given_up:  # it was ended while it imported
             word = "cancelled"
         seconds = time.monotonic() - self._call.asked_at
-        metrics.count("jobs", function=self.function, outcome=word)
-        metrics.observe("job_seconds", seconds, function=self.function)
-        level = logging.WARNING if word in ("crashed", "timed_out", "bug") else logging.INFO
-        names = {"id": self.id[:8], "function": self.function, "visitor": self.visitor}
-        events.tell("job_end", level=level, **names, outcome=word, seconds=seconds)
+        note_end(self.id, self.function, self.visitor, word, seconds)
+
+
+def note_start(job_id: str, function: str, visitor: str, **more: Any) -> None:
+    """Log that long work has begun, a job's or other that takes the place of one."""
+    events.tell("job_start", id=job_id[:8], function=function, visitor=visitor, **more)
+
+
+def note_end(job_id: str, function: str, visitor: str, outcome: str, seconds: float) -> None:
+    """Count and log that it has ended, and how: a word of `child.outcome_of`."""
+    metrics.count("jobs", function=function, outcome=outcome)
+    metrics.observe("job_seconds", seconds, function=function)
+    level = logging.WARNING if outcome in ("crashed", "timed_out", "bug") else logging.INFO
+    names = {"id": job_id[:8], "function": function, "visitor": visitor}
+    events.tell("job_end", level=level, **names, outcome=outcome, seconds=seconds)
 
 
 _jobs: OrderedDict[str, Job] = OrderedDict()
@@ -170,7 +180,7 @@ def start_job(
         except OSError as error:
             raise WorkerError(f"{function}: a process for it cannot be started: {error.strerror}.") from error
         job = Job(child, Call(1, function, args, seconds, wants_progress=True, visitor=visitor))
-        events.tell("job_start", id=job.id[:8], function=function, visitor=visitor, pid=child.pid)
+        note_start(job.id, function, visitor, pid=child.pid)
         _jobs[job.id] = job
         for old in [old for old in _jobs.values() if old.state != "running"][:-MAX_KEPT]:
             del _jobs[old.id]
