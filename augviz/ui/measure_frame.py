@@ -17,11 +17,9 @@ class Question:
     """One question.
 
     Attributes:
-        asker: its name for `series_bar`.
         result, trouble: where in the session are its last answer, and why it could not ask.
     """
 
-    asker: str
     result: str
     trouble: str
 

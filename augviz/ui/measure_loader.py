@@ -29,7 +29,7 @@ ASKER = "workers"
 RESULT = "measure.workers.result"
 TROUBLE = "measure.workers.trouble"
 
-_QUESTION = Question(ASKER, RESULT, TROUBLE)
+_QUESTION = Question(RESULT, TROUBLE)
 
 REPEATS, FOLDER = "Repeats of the image", "Images of a folder"
 

@@ -35,7 +35,7 @@ REPEATS = "measure.sources.repeats"
 RESULT = "measure.sources.result"
 TROUBLE = "measure.sources.trouble"
 
-_QUESTION = Question(ASKER, RESULT, TROUBLE)
+_QUESTION = Question(RESULT, TROUBLE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ REPEATS = "measure.whatif.repeats"
 RESULT = "measure.whatif.result"
 TROUBLE = "measure.whatif.trouble"
 
-_QUESTION = Question(ASKER, RESULT, TROUBLE)
+_QUESTION = Question(RESULT, TROUBLE)
 TAKEN = "measure.whatif.taken"
 
 ORDER = ("before.1", "after.1", "after.2", "before.2")
