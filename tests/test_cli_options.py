@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from augviz.cli import COMMANDS
 from tests.test_cli import ROOT, failure, ok
 
 
@@ -36,11 +37,11 @@ def test_a_wrong_argument_is_one_line_that_shows_it(arguments: tuple[str, ...], 
 def test_help_names_every_command() -> None:
     printed = ok("--help")
 
-    for command in ("info", "preview", "apply", "draw", "export", "import", "advise", "memory"):
+    for command in COMMANDS:
         assert re.search(rf"^ +{command} ", printed, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", ["info", "preview", "apply", "draw", "export", "import", "advise", "memory"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_documented_options_are_those_that_there_are(command: str) -> None:
     page = (ROOT / "docs" / "command-line.md").read_text()
     documented = re.search(rf"^    {command} .*$", page, re.MULTILINE)

@@ -109,18 +109,6 @@ def test_what_cannot_be_measured_is_named(photographs: Path, tmp_path: Path, com
     assert "the pipeline cannot be read" in failure(command, grey, tmp_path / "none.json")
 
 
-@pytest.mark.parametrize("command", ["profile", "estimate"])
-def test_the_documented_options_are_those_that_there_are(command: str) -> None:
-    page = (ROOT / "docs" / "command-line.md").read_text()
-    documented = re.search(rf"^    {command} .*$", page, re.MULTILINE)
-    usage = ok(command, "--help").split("\n\n")[0]
-    option = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
-
-    assert documented is not None
-    assert set(option.findall(documented[0])) == set(option.findall(usage)) - {"-m", "-h"}
-    assert re.search(rf"^ +{command} ", ok("--help"), re.MULTILINE)
-
-
 # Progress
 
 

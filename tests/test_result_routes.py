@@ -32,6 +32,7 @@ from augviz.settings import get_settings
 from augviz.upload_session import MAX_MADE
 from augviz.uploads import Uploads
 from augviz.workers import Pool
+from tests.clocks import Clock
 from tests.live import Reply, asking, fetch, serving, until
 from tests.samples import rgb
 
@@ -40,15 +41,6 @@ BRIGHTER = {"id": "b", "transform": "RandomBrightnessContrast", "p": 1.0}
 MEAN_STD = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 NORMALIZE = {"id": "n", "transform": "Normalize", "args": MEAN_STD}
 TENSOR = {"id": "t", "transform": "ToTensor"}
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture(scope="module")

@@ -11,17 +11,9 @@ import pytest
 
 from augviz.arrivals import UploadError
 from augviz.upload_session import MAX_FILES, MAX_MADE, Session, Upload
+from tests.clocks import Clock
 
 GRACE = 100.0
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -20,18 +20,10 @@ from augviz.quotas import Quotas
 from augviz.sources import SourceRef, resolve
 from augviz.upload_session import MAX_FILES, Upload
 from augviz.uploads import Uploads, get_uploads
+from tests.clocks import Clock
 from tests.folders import below
 
 GRACE = 100.0
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
