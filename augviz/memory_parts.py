@@ -235,6 +235,6 @@ def hold_bytes(plan: Plan) -> int:
 
 
 def _passing_bytes(plan: Plan) -> int:
-    """While one image passes, all that is decoded of it counts, a temporary file too as long as it is mapped."""
+    """While one image passes, with all that is decoded of it: the most, since of a temporary file only what is read counts."""
     one, file = replace(plan, workers=0), plan.file
     return (_source(one).bytes if file.region_readable else file.decoded_bytes) + _streaming(one).bytes
